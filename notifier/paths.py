@@ -10,7 +10,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def _data(name: str) -> Path:
-    """A folder that is a package of data in the wheel and stands beside the package in a checkout."""
+    """A folder that is inside the package in a wheel, and beside it in a checkout."""
     installed = _PACKAGE / name
     return installed if installed.is_dir() else _PACKAGE.parent / name
 

@@ -1,0 +1,112 @@
+"""What tests lean on: servers, Redis, people and browsers, all real."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import AsyncExitStack
+from typing import Protocol
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from tests.person import Person
+from tests.processes import RedisServer, Server
+
+_numbers = itertools.count(1)
+
+
+class Serve(Protocol):
+    """Starts a server of the test's own: `await serve("--workers", "2", REDIS_URL=...)`."""
+
+    def __call__(self, *options: str, **settings: object) -> Awaitable[Server]: ...
+
+
+class People(Protocol):
+    """Registers and signs in: `harry, gitau = await people("harry", "gitau")`."""
+
+    def __call__(self, *names: str, on: Server = ...) -> Awaitable[list[Person]]: ...
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """A test that did not run is one that failed, whatever made it stay out."""
+    _no_skips(report)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """So is a whole file of them."""
+    _no_skips(report)
+
+
+def _no_skips(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which counts as failed here: {report.longrepr}"
+
+
+@pytest.fixture(scope="session")
+async def redis(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RedisServer]:
+    """One Redis for all tests of this run; a test that harms it starts one of its own."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture(scope="session")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    """One process with nothing else; shared, so a test takes people of its own and leaves it be."""
+    server = Server(tmp_path_factory.mktemp("server"))
+    await server.start()
+    yield server
+    await server.stop()
+    assert "Traceback" not in server.output(), server.output()
+
+
+@pytest.fixture
+async def serve(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serve]:
+    async with AsyncExitStack() as stack:
+
+        async def start(*options: str, **settings: object) -> Server:
+            server = Server(tmp_path_factory.mktemp("server"), *options, **settings)
+            stack.push_async_callback(server.stop)
+            await server.start()
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def people(server: Server) -> People:
+    async def signed_in(*names: str, on: Server = server) -> list[Person]:
+        # A shared server remembers the people of other tests.
+        found = [Person(on.port, f"{name}{next(_numbers)}") for name in names]
+        await asyncio.gather(*(_join(person) for person in found))
+        return found
+
+    return signed_in
+
+
+async def _join(person: Person) -> None:
+    registered = await person.register()
+    assert registered.location.startswith("/login"), registered.text
+    signed_in = await person.sign_in()
+    assert signed_in.status in (302, 303), signed_in.text
+
+
+@pytest.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """A real browser; each person in a test takes a context of their own."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert found, "Chromium is missing: scripts/test installs it"
+    # Chromium's sandbox refuses to run as root.
+    options = ["--no-sandbox"] if os.getuid() == 0 else []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=found, args=options)
+        yield browser
+        await browser.close()

@@ -1,0 +1,198 @@
+"""The real programs that tests talk to, each on a free port and gone when the test is over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.exchange import request
+from tests.patience import until
+
+# Beside the interpreter that runs the tests: the command as it was installed, entry point and all.
+NOTIFIER = Path(sys.executable).with_name("notifier")
+START_CEILING_SECONDS = 30.0
+# The app's own window for draining, and as much again for a busy machine.
+STOP_CEILING_SECONDS = 20.0
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+        assert isinstance(port, int)
+        return port
+
+
+def environment(**settings: object) -> dict[str, str]:
+    """The machine's environment less every setting of ours, plus `settings`."""
+    ours = {"SECRET_KEY", "SECRET_KEY_FALLBACKS", "DATABASE_URL", "REDIS_URL", "POSTS_PER_PAGE"}
+    kept = {k: v for k, v in os.environ.items() if k not in ours and not k.startswith("NOTIFIER_")}
+    return kept | {name: str(value) for name, value in settings.items()}
+
+
+class Program:
+    """A process in a group of its own, with its output in a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = folder / "log"
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def launch(self, *command: str | Path, env: Mapping[str, str]) -> None:
+        with self.log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *command,
+                cwd=self.folder,
+                env=dict(env),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None, "not started"
+        return self.process.pid
+
+    def alive(self) -> bool:
+        assert self.process is not None, "not started"
+        assert self.process.returncode is None, f"ended early:\n{self.output()}"
+        return True
+
+    def output(self) -> str:
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    async def stop(self) -> int:
+        """Ask it to end; its exit code."""
+        if self.process is None:
+            return 0
+        with contextlib.suppress(ProcessLookupError):
+            self.process.terminate()
+        return await self.gone()
+
+    async def kill(self) -> None:
+        """End it and all its children at once, with no time for anything."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        await self.gone()
+
+    async def gone(self) -> int:
+        assert self.process is not None, "not started"
+        try:
+            async with asyncio.timeout(STOP_CEILING_SECONDS):
+                return await self.process.wait()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+
+class RedisServer(Program):
+    """A real redis-server that keeps nothing on disk; can be stopped and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.port = free_port()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    async def start(self) -> None:
+        found = shutil.which("redis-server")
+        assert found, "redis-server is missing: scripts/test installs it"
+        command = [found, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        await self.launch(*command, env=environment())
+
+        async def answers() -> bool:
+            self.alive()
+            with contextlib.suppress(ConnectionError):
+                reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                writer.write(b"PING\r\n")
+                reply = await reader.readline()
+                writer.close()
+                return reply == b"+PONG\r\n"
+            return False
+
+        await until(answers, "Redis answers", START_CEILING_SECONDS)
+
+
+class Server(Program):
+    """`notifier serve`, as an operator starts it, with a database of its own."""
+
+    def __init__(self, folder: Path, *options: str, **settings: object) -> None:
+        super().__init__(folder)
+        self.port = free_port()
+        self.options = options
+        self.environment = environment(
+            **{
+                "SECRET_KEY": "only for the tests, and long enough",
+                "DATABASE_URL": f"sqlite:///{folder}/notifier.db",
+                "NOTIFIER_PUBLIC_URL": self.url,
+                "NOTIFIER_RATE_LIMITS": "off",
+                **settings,
+            }
+        )
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def run(self, *arguments: str) -> int:
+        """One `notifier` command with this server's settings; its exit code."""
+        await self.launch(NOTIFIER, *arguments, env=self.environment)
+        return await self.gone()
+
+    async def start(self) -> None:
+        if not self.log.exists():
+            assert await self.run("migrate") == 0, self.output()
+        bind = f"127.0.0.1:{self.port}"
+        await self.launch(NOTIFIER, "serve", "--bind", bind, *self.options, env=self.environment)
+
+        async def answers() -> bool:
+            self.alive()
+            with contextlib.suppress(ConnectionError):
+                return (await request(self.port, "GET", "/healthz")).status == 200
+            return False
+
+        await until(answers, "the server answers", START_CEILING_SECONDS)
+
+    def workers(self) -> list[int]:
+        """The processes that serve: the children, or the process itself where there are none."""
+        return _children(self.pid) or [self.pid]
+
+    def holder(self, remote_port: int) -> int | None:
+        """The worker that holds the connection from `remote_port`; None while none has taken it."""
+        inode = _inode_of(self.port, remote_port)
+        return next((pid for pid in self.workers() if inode in _sockets(pid)), None)
+
+
+def _children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    direct = [int(child) for task in tasks for child in task.read_text().split()]
+    return [found for child in direct for found in (_children(child) or [child])]
+
+
+def _inode_of(local_port: int, remote_port: int) -> str | None:
+    wanted = (f":{local_port:04X}", f":{remote_port:04X}")
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        columns = line.split()
+        if columns[1].endswith(wanted[0]) and columns[2].endswith(wanted[1]):
+            return columns[9]
+    return None
+
+
+def _sockets(pid: int) -> set[str]:
+    links = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        # A file may be closed between the listing and the look.
+        with contextlib.suppress(FileNotFoundError):
+            links.add(str(descriptor.readlink()))
+    return {link.removeprefix("socket:[").removesuffix("]") for link in links if "socket" in link}
