@@ -6,52 +6,40 @@ It must never notify: a post is for whoever looks, and rings nobody.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from notifier import text
+from notifier import texts
 from notifier.database import Database
 from notifier.models import Post, User
-from notifier.paging import Page, page_of
+from notifier.pages import Page, paged
 
-BODY_MAX_CHARACTERS = 140
+POST_MAX_CHARACTERS = 140
 
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """One post as a page shows it."""
-
-    id: int
-    author: str
-    body: str
-    posted_at: float
+_POSTS = (
+    select(Post.id, User.username.label("author"), Post.body, Post.posted_at)
+    .join(User, User.id == Post.author_id)
+    .order_by(Post.id.desc())
+)
 
 
 async def write(database: Database, author_id: int, body: str) -> int:
-    """Store a post and return its id.
-
-    Raises `Refused` for an empty or over-long text and `Unavailable` when it cannot be stored now.
-    """
-    body = text.checked(body, BODY_MAX_CHARACTERS)
+    """Store a post; its id. Raises `Refused` for an empty or over-long text."""
+    body = texts.clean(body, most=POST_MAX_CHARACTERS, what="A post", field="body")
+    values = {"author_id": author_id, "body": body, "posted_at": time.time()}
     async with database.write() as connection:
-        added = insert(Post).values(author_id=author_id, body=body, posted_at=time.time())
-        return int((await connection.execute(added.returning(Post.id))).scalar_one())
+        result = await connection.execute(insert(Post).values(values).returning(Post.id))
+        return result.scalar_one()
 
 
-async def page(
-    connection: AsyncConnection, number: int, per_page: int, *, author_id: int | None = None
-) -> Page[Written]:
-    """Page `number` of everybody's posts, or of one author's, newest first."""
-    query = (
-        select(Post.id, User.username, Post.body, Post.posted_at)
-        .join(User, User.id == Post.author_id)
-        .order_by(Post.id.desc())
-        .limit(per_page + 1)
-        .offset((number - 1) * per_page)
-    )
-    if author_id is not None:
-        query = query.where(Post.author_id == author_id)
-    rows = [Written(*row) for row in await connection.execute(query)]
-    return page_of(rows, number, per_page)
+async def everybody(connection: AsyncConnection, number: int, per_page: int) -> Page:
+    """A page of all posts, newest first: rows with `id, author, body, posted_at`."""
+    return await paged(connection, _POSTS, number, per_page)
+
+
+async def by_author(
+    connection: AsyncConnection, author_id: int, number: int, per_page: int
+) -> Page:
+    """A page of one person's posts, newest first."""
+    return await paged(connection, _POSTS.where(Post.author_id == author_id), number, per_page)
