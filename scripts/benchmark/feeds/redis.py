@@ -1,0 +1,47 @@
+"""Feeds a peer: one PUBLISH an event on the one channel that its processes listen to."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+import time
+from collections import Counter
+
+from benchmark.feeds import pace
+
+CHANNEL = "benchmark"
+
+
+class Publisher:
+    """Pipelines commands to Redis on one socket, without a client library in between."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._sequences: Counter[int] = Counter()
+
+    async def publish(self, persons: list[int]) -> tuple[int, list[int]]:
+        commands, sequences = [], []
+        timestamp = time.time()
+        for person in persons:
+            self._sequences[person] += 1
+            sequence = self._sequences[person]
+            sequences.append(sequence)
+            text = f"{person} {pace.event(person, sequence, timestamp)}"
+            commands.append(
+                f"*3\r\n$7\r\nPUBLISH\r\n${len(CHANNEL)}\r\n{CHANNEL}\r\n${len(text)}\r\n{text}\r\n"
+            )
+        now = time.monotonic_ns()
+        self._socket.sendall("".join(commands).encode())
+        replies = 0
+        while replies < len(persons):
+            data = self._socket.recv(65536)
+            if not data or b"-ERR" in data:
+                raise ConnectionError("Redis refused a publish")
+            replies += data.count(b"\r\n")
+        return now, sequences
+
+
+if __name__ == "__main__":
+    asyncio.run(pace.serve(int(sys.argv[2]), Publisher(int(sys.argv[1])).publish))

@@ -1,0 +1,126 @@
+"""Which figures a run shows, in which unit, and what each must not exceed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row of the table: a measurement's key, what it is called, and its unit.
+
+    `budgets` are those of DESIGN, section 7, by door. `compared` figures also get their ratio to
+    the gateway's, which is taken within the run.
+    """
+
+    measurement: str
+    key: str
+    title: str
+    unit: str = ""
+    digits: int = 0
+    compared: bool = False
+    budgets: Mapping[str, float] = field(default_factory=dict)
+
+    def of(self, door: Mapping[str, Any]) -> float | None:
+        value = door.get(self.measurement, {}).get(self.key)
+        return None if value is None else float(value)
+
+    def kept(self, name: str, door: Mapping[str, Any]) -> bool | None:
+        """Whether a door keeps its budget; None without one."""
+        value, budget = self.of(door), self.budgets.get(name)
+        return None if value is None or budget is None else value <= budget
+
+
+MEMORY = Figure(
+    "hold", "kib", "memory per idle stream", "KiB", 1, True, {"gateway": 3, "web": 40}
+)
+CONNECT = Figure(
+    "connect", "cpu_us", "CPU per connect", "µs", 0, True, {"gateway": 100, "web": 1_500}
+)
+DELIVER = Figure(
+    "deliver", "cpu_us", "CPU per delivered event", "µs", 1, True, {"gateway": 30, "web": 120}
+)
+P99 = Figure("deliver", "p99_ms", "publish to socket, p99", "ms", 2, True, {"gateway": 3})
+STORM = Figure(
+    "storm", "seconds", "storm: until the last is live", "s", 1, True, {"gateway": 10}
+)
+
+DOOR_FIGURES = (
+    MEMORY,
+    Figure("hold", "redis_kib", "  of it in Redis", "KiB", 1),
+    Figure("hold", "idle_cpu_ms", "idle CPU, 1,000 streams", "ms/s", 1),
+    CONNECT,
+    Figure("connect", "connected", "  connected"),
+    DELIVER,
+    Figure("deliver", "p50_ms", "publish to socket, p50", "ms", 2),
+    P99,
+    Figure("deliver", "max_ms", "publish to socket, max", "ms", 1),
+    Figure("deliver", "sent", "  sent"),
+    Figure("deliver", "received", "  received"),
+    Figure("deliver", "lost", "  lost"),
+    Figure("deliver", "duplicated", "  duplicated"),
+    Figure("deliver", "out_of_order", "  out of order"),
+    STORM,
+    Figure("storm", "cpu_us", "storm: CPU per return", "µs"),
+    Figure("storm", "connected", "  returned"),
+    Figure("storm", "queries", "  database queries"),
+    Figure("storm", "sent", "  missed while away"),
+    Figure("storm", "received", "  caught up"),
+    Figure("storm", "lost", "  lost"),
+    Figure("storm", "duplicated", "  duplicated"),
+    Figure("storm", "out_of_order", "  out of order"),
+)
+
+SEND = Figure("send", "cpu_ms", "CPU per message", "ms", 2, budgets={"form": 4, "json": 2.5})
+SEND_FIGURES = (
+    SEND,
+    Figure("send", "p50_ms", "POST to socket, p50", "ms", 1),
+    Figure("send", "p99_ms", "POST to socket, p99", "ms", 1),
+    Figure("send", "max_ms", "POST to socket, max", "ms", 1),
+    Figure("send", "answer_p50_ms", "POST to answer, p50", "ms", 1),
+    Figure("send", "per_second", "messages a second"),
+    Figure("send", "sent", "  sent"),
+    Figure("send", "received", "  received"),
+    Figure("send", "lost", "  lost"),
+    Figure("send", "duplicated", "  duplicated"),
+    Figure("send", "out_of_order", "  out of order"),
+)
+
+# From the smallest growth point to the largest the CPU per event may grow by this factor.
+GROWTH_FACTOR_MAX = 4 / 3
+
+
+def faults(results: Mapping[str, Any]) -> list[str]:
+    """Everything that was lost, duplicated, out of order or refused, in words."""
+    found = []
+    for name, door in results["doors"].items():
+        parts = [(f"{name} {part}", door.get(part, {})) for part in ("deliver", "storm")]
+        found += [sentence for where, part in parts for sentence in _faults_of(where, part)]
+        found += [f"{name}: {count} streams: {why}" for why, count in door.get("failures", {}).items()]
+    for point in results.get("growth", []):
+        where = f"growth, {point['streams']} streams, {point['processes']} processes"
+        found += _faults_of(where, point["deliver"])
+        found += [f"{where}: {count} streams: {why}" for why, count in point["failures"].items()]
+    for way, sent in results.get("send", {}).items():
+        found += _faults_of(f"send, {way}", sent["send"])
+        found += [f"send, {way}: {count}: {why}" for why, count in sent["failures"].items()]
+    return found
+
+
+def _faults_of(where: str, part: Mapping[str, Any]) -> list[str]:
+    names = ("lost", "duplicated", "out_of_order")
+    return [f"{where}: {part[name]} {name.replace('_', ' ')}" for name in names if part.get(name)]
+
+
+def bottlenecks(results: Mapping[str, Any]) -> list[str]:
+    """Where the load client, and not the server, set the pace."""
+    doors = results["doors"].items()
+    places = [(f"{n}, {part}", d.get(part, {})) for n, d in doors for part in ("deliver", "storm")]
+    places += [
+        (f"growth, {p['streams']} streams, {p['processes']} processes", p["deliver"])
+        for p in results.get("growth", [])
+    ]
+    places += [(f"send, {way}", sent["send"]) for way, sent in results.get("send", {}).items()]
+    return [where for where, part in places if part.get("client", {}).get("was_bottleneck")]

@@ -1,0 +1,90 @@
+"""Which charts a run gives: one for each measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from benchmark.charts import Bar, Group, bar_chart
+from benchmark.figures import CONNECT, DELIVER, MEMORY, SEND, STORM, Figure
+
+Results = Mapping[str, Any]
+OURS = ("gateway", "web")
+
+
+def pictures(results: Results) -> dict[str, str]:
+    """SVG documents by measurement."""
+    makers: dict[str, Callable[[Results], str | None]] = {
+        "hold": lambda r: _doors(r, MEMORY, "Memory per idle stream", _streams(r)),
+        "connect": lambda r: _doors(r, CONNECT, "CPU per connect", _streams(r)),
+        "deliver": lambda r: _doors(r, DELIVER, "CPU per delivered event", _rate(r)),
+        "latency": _latency,
+        "storm": lambda r: _doors(r, STORM, "All streams drop and return", _streams(r)),
+        "growth": _growth,
+        "send": _send,
+    }
+    drawn = {name: make(results) for name, make in makers.items()}
+    return {name: svg for name, svg in drawn.items() if svg is not None}
+
+
+def _streams(results: Results) -> str:
+    return f"{results['load']['streams']:,} streams on one process; less is better"
+
+
+def _rate(results: Results) -> str:
+    return f"{results['load']['rate']:,.0f} events a second, Redis included; {_streams(results)}"
+
+
+def _doors(results: Results, figure: Figure, title: str, subtitle: str) -> str | None:
+    bars = []
+    for name, door in results["doors"].items():
+        value = figure.of(door)
+        if value is not None:
+            text = f"{value:,.{figure.digits}f} {figure.unit}"
+            limit = figure.budgets.get(name)
+            bars.append(Bar(door["title"], value, text, name in OURS, limit))
+    return bar_chart(title, subtitle, [Group("", bars)]) if bars else None
+
+
+def _latency(results: Results) -> str | None:
+    groups = []
+    for name, door in results["doors"].items():
+        if "deliver" in door:
+            kinds = [("p50", "p50_ms"), ("p99", "p99_ms"), ("max", "max_ms")]
+            bars = [
+                Bar(label, door["deliver"][key], f"{door['deliver'][key]:,.2f} ms", name in OURS)
+                for label, key in kinds
+            ]
+            groups.append(Group(door["title"], bars))
+    title = "Time from publish to socket"
+    return bar_chart(title, _rate(results), groups, log=True) if groups else None
+
+
+def _growth(results: Results) -> str | None:
+    points = results.get("growth")
+    if not points:
+        return None
+    by_processes: dict[int, list[Bar]] = {}
+    for point in points:
+        value = point["deliver"]["cpu_us"]
+        label = f"{point['streams']:,} streams"
+        bar = Bar(label, value, f"{value:.1f} µs", ours=True)
+        by_processes.setdefault(point["processes"], []).append(bar)
+    groups = [
+        Group("1 process" if count == 1 else f"{count} processes", bars)
+        for count, bars in by_processes.items()
+    ]
+    rate = f"{results['load']['rate']:,.0f} events a second"
+    return bar_chart("The gateway's CPU per event as it grows", f"{rate}, Redis included", groups)
+
+
+def _send(results: Results) -> str | None:
+    bars = []
+    for way, sent in results.get("send", {}).items():
+        value = SEND.of(sent)
+        if value is not None:
+            bars.append(Bar(f"by {way}", value, f"{value:.2f} ms", True, SEND.budgets.get(way)))
+    subtitle = (
+        f"{results['load']['senders']} senders at once, SQLite, all processes and Redis together"
+    )
+    return bar_chart("CPU per message sent", subtitle, [Group("", bars)]) if bars else None

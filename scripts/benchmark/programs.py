@@ -1,0 +1,165 @@
+"""Starts and ends the programs of a run: servers, their Redis, and the feed."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+# Generous for a cold start on a machine that others use too; a server that needs it is broken.
+START_CEILING_SECONDS = 60
+# Longer than any drain window; then the program is killed and the run says so.
+STOP_CEILING_SECONDS = 30
+
+
+class BenchError(Exception):
+    """What the person who runs the benchmark is told, with exit code 2."""
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@contextlib.contextmanager
+def program(
+    command: list[str], box: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A program in a process group of its own, its output in `box`; ended at the end."""
+    log = box / f"{Path(command[0]).name}.log"
+    with log.open("ab") as output:
+        started = subprocess.Popen(  # noqa: S603 (the commands are this package's own)
+            command,
+            env={**os.environ, **(environment or {})},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        yield started
+        if started.poll() is not None:
+            raise BenchError(f"{_name(command)} ended with {started.returncode}: {tail(log)}")
+    finally:
+        _end(started)
+
+
+def _name(command: list[str]) -> str:
+    return " ".join(Path(part).name for part in command[:3])
+
+
+def tail(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return " / ".join(lines[-3:]) or "it said nothing"
+
+
+def _end(started: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        started.send_signal(signal.SIGTERM)
+    try:
+        started.wait(STOP_CEILING_SECONDS)
+    except subprocess.TimeoutExpired:
+        sys.stderr.write(f"\n{_name(list(map(str, started.args)))} did not stop and was killed\n")
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(started.pid, signal.SIGKILL)
+    started.wait()
+
+
+def wait_ready(started: subprocess.Popen[bytes], port: int, path: str, box: Path) -> None:
+    """Until the program answers 200 on `path`."""
+    end = time.monotonic() + START_CEILING_SECONDS
+    while time.monotonic() < end:
+        if started.poll() is not None:
+            break
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+            connection.request("GET", path)
+            if connection.getresponse().status == 200:
+                return
+        time.sleep(0.05)
+    logs = " / ".join(tail(log) for log in box.glob("*.log") if log.stat().st_size)
+    raise BenchError(f"{started.args[0]} did not become ready: {logs}")  # type: ignore[index]
+
+
+@contextlib.contextmanager
+def redis_server(box: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """A Redis of the run's own, that keeps nothing on disk: its port and process."""
+    found = shutil.which("redis-server")
+    if found is None:
+        raise BenchError("redis-server is needed: install it (Debian: apt-get install redis-server)")
+    port = free_port()
+    command = [found, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--maxclients"]
+    with program([*command, "1000"], box) as started:
+        end = time.monotonic() + START_CEILING_SECONDS
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.02)
+        yield port, started
+
+
+class Feed:
+    """The process that makes events happen (see `feeds.pace`)."""
+
+    def __init__(self, command: list[str], box: Path, environment: Mapping[str, str]) -> None:
+        self._box = box
+        self._errors = (box / "feed.log").open("ab")
+        self._process = subprocess.Popen(  # noqa: S603
+            command,
+            env={**os.environ, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            start_new_session=True,
+        )
+        self._answer()
+
+    def start(self, **wish: object) -> Path:
+        """Tell it what to do; where its log of what was sent will be."""
+        log = self._box / "sent.bin"
+        assert self._process.stdin is not None  # noqa: S101 (for the type checker: it is a pipe)
+        self._process.stdin.write(json.dumps({**wish, "log": str(log)}) + "\n")
+        self._process.stdin.flush()
+        os.set_blocking(self._output, False)
+        return log
+
+    @property
+    def _output(self) -> int:
+        assert self._process.stdout is not None  # noqa: S101
+        return self._process.stdout.fileno()
+
+    def _answer(self) -> dict[str, float]:
+        os.set_blocking(self._output, True)
+        assert self._process.stdout is not None  # noqa: S101
+        line = self._process.stdout.readline()
+        if not line:
+            raise BenchError(f"the feed ended: {tail(self._box / 'feed.log')}")
+        answer: dict[str, float] = json.loads(line)
+        return answer
+
+    def poll(self) -> dict[str, float] | None:
+        """Its answer, if it is done."""
+        try:
+            line = os.read(self._output, 4096)
+        except BlockingIOError:
+            return None
+        if not line:
+            raise BenchError(f"the feed ended: {tail(self._box / 'feed.log')}")
+        answer: dict[str, float] = json.loads(line)
+        return answer
+
+    def close(self) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        _end(self._process)
+        self._errors.close()

@@ -1,0 +1,155 @@
+"""The table at the end, as plain text and as Markdown for the docs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmark.figures import (
+    DOOR_FIGURES,
+    GROWTH_FACTOR_MAX,
+    SEND_FIGURES,
+    Figure,
+    bottlenecks,
+    faults,
+)
+
+Row = list[str]
+Results = Mapping[str, Any]
+
+
+def tables(results: Results) -> list[tuple[str, list[Row]]]:
+    """Each table with its title; the first row of each holds the columns' names."""
+    load = results["load"]
+    found = []
+    doors = {n: d for n, d in results["doors"].items() if "missing" not in d}
+    if doors:
+        title = (
+            f"{load['streams']:,} streams, {load['rate']:,.0f} events a second for "
+            f"{load['seconds']:.0f} s, one server process"
+        )
+        found.append((title, _door_table(doors)))
+    if results.get("growth"):
+        found.append(("Growth of the gateway", _growth_table(results["growth"])))
+    if results.get("send"):
+        title = f"Messages, {load['senders']} senders at once, SQLite"
+        found.append((title, _rows(SEND_FIGURES, results["send"], [f"by {n}" for n in results["send"]])))
+    return found
+
+
+def _door_table(doors: Results) -> list[Row]:
+    rows = _rows(DOOR_FIGURES, doors, [door["title"] for door in doors.values()])
+    rows.insert(1, ["signs people in", *(_yes(door["signs_in"]) for door in doors.values())])
+    rows.insert(2, ["catches up", *(_yes(door["catches_up"]) for door in doors.values())])
+    return rows
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _rows(figures: Sequence[Figure], columns: Results, titles: list[str]) -> list[Row]:
+    rows: list[Row] = [["", *titles]]
+    for figure in figures:
+        base = figure.of(columns["gateway"]) if figure.compared and "gateway" in columns else None
+        cells = [_cell(figure, name, column, base) for name, column in columns.items()]
+        if any(cells):
+            unit = f", {figure.unit}" if figure.unit else ""
+            rows.append([figure.title + unit, *(cell or "–" for cell in cells)])
+    return rows
+
+
+def _cell(figure: Figure, name: str, column: Results, base: float | None) -> str:
+    value = figure.of(column)
+    if value is None:
+        return ""
+    text = f"{value:,.{figure.digits}f}"
+    if base and name != "gateway":
+        text += f" ({value / base:.1f}×)"
+    kept = figure.kept(name, column)
+    if kept is not None:
+        text += f" {'≤' if kept else '> !'} {figure.budgets[name]:,g}"
+    return text
+
+
+def _growth_table(points: Sequence[Results]) -> list[Row]:
+    rows: list[Row] = [
+        ["streams", "processes", "CPU per event, µs", "p50, ms", "p99, ms", "max, ms"]
+        + ["sent", "received", "lost", "duplicated", "out of order"]
+    ]
+    for point in points:
+        deliver = point["deliver"]
+        rows.append(
+            [f"{point['streams']:,}", str(point["processes"]), f"{deliver['cpu_us']:.1f}"]
+            + [f"{deliver[key]:.2f}" for key in ("p50_ms", "p99_ms", "max_ms")]
+            + [f"{deliver[key]:,}" for key in ("sent", "received", "lost")]
+            + [f"{deliver[key]:,}" for key in ("duplicated", "out_of_order")]
+        )
+    return rows
+
+
+def notes(results: Results) -> list[str]:
+    """What a reader must know beside the table."""
+    said = [f"{d['title']}: missing, {d['missing']}." for d in results["doors"].values() if "missing" in d]
+    said += [_growth_note(results["growth"], by) for by in ("streams", "processes")] if results.get("growth") else []
+    said += [f"The load client was the bottleneck in: {where}." for where in bottlenecks(results)]
+    if results["steal"] > 0.01:
+        said.append(
+            f"The host withheld {results['steal']:.0%} of the CPU time that this machine wanted:"
+            " latencies suffer from it, CPU figures do not."
+        )
+    said += [f"FAULT {fault}" for fault in faults(results)]
+    return [one for one in said if one]
+
+
+def _growth_note(points: Sequence[Results], by: str) -> str:
+    """How the CPU per event grows from the least to the most streams, or processes."""
+    if by == "streams":
+        line = [p for p in points if p["processes"] == 1]
+    else:
+        most = max(p["streams"] for p in points)
+        line = [p for p in points if p["streams"] == most]
+    line = sorted(line, key=lambda p: p[by])
+    if len(line) < 2 or not line[0]["deliver"]["cpu_us"]:
+        return ""
+    factor = line[-1]["deliver"]["cpu_us"] / line[0]["deliver"]["cpu_us"]
+    verdict = "within" if factor <= GROWTH_FACTOR_MAX else "beyond"
+    return (
+        f"From {line[0][by]:,} to {line[-1][by]:,} {by} the CPU per event grows by the factor"
+        f" {factor:.2f}, {verdict} the {GROWTH_FACTOR_MAX:.2f} that is allowed."
+    )
+
+
+def machine_line(results: Results) -> str:
+    m = results["machine"]
+    return (
+        f"{m['date']}, commit {m['commit']}: {m['processor']}, {m['cores']} cores,"
+        f" {m['memory_gib']} GiB, {m['kernel']}, Python {m['python']}, Redis {m['redis']}"
+    )
+
+
+def as_text(results: Results) -> str:
+    parts = [machine_line(results)]
+    for title, rows in tables(results):
+        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+        lines = [
+            row[0].ljust(widths[0]) + "".join(f"  {c.rjust(w)}" for c, w in zip(row[1:], widths[1:], strict=True))
+            for row in rows
+        ]
+        parts.append("\n".join([title, *lines]))
+    return "\n\n".join([*parts, "\n".join(notes(results))]).rstrip() + "\n"
+
+
+def as_markdown(results: Results) -> str:
+    parts = [machine_line(results)]
+    for title, rows in tables(results):
+        head, *body = rows
+        rule = [":--", *["--:"] * (len(head) - 1)]
+        lines = ["| " + " | ".join(cell.strip() for cell in row) + " |" for row in (head, rule, *body)]
+        parts.append("\n".join([f"**{title}**", "", *lines]))
+    versions = [
+        f"{door['title']}: " + ", ".join(f"{n} {v}" for n, v in door["versions"].items()) + "."
+        for door in results["doors"].values()
+        if door.get("versions")
+    ]
+    return "\n\n".join([*parts, "\n".join(f"- {one}" for one in notes(results) + versions)]) + "\n"

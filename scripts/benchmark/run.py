@@ -1,0 +1,76 @@
+"""One run: every wanted measurement at every wanted door, and its results as one JSON object."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from benchmark import machine
+from benchmark.doors.door import Door
+from benchmark.load import Load
+from benchmark.progress import say
+from benchmark.visit import visit
+
+VISITED = {"hold", "connect", "deliver", "storm"}
+# What a reader of the JSON can rely on; raised when a name or a unit changes.
+FORMAT = 1
+
+
+def run(load: Load, doors: list[Door], wanted: set[str]) -> dict[str, Any]:
+    """The raw figures. Units stand in the names: `_us`, `_ms`, `_kib`; shares are of 1."""
+    steal = machine.Steal()
+    results: dict[str, Any] = {
+        "format": FORMAT,
+        "machine": machine.describe(),
+        "load": asdict(load),
+        "doors": {door.name: _door(door, load, wanted & VISITED) for door in doors},
+    }
+    if "growth" in wanted:
+        results["growth"] = _growth(load, doors, results["doors"])
+    if "send" in wanted:
+        results["send"] = _send(load, doors)
+    results["steal"] = steal.share()
+    return results
+
+
+def _door(door: Door, load: Load, wanted: set[str]) -> dict[str, Any]:
+    known: dict[str, Any] = {"title": door.title}
+    if reason := door.missing():
+        say(f"{door.title}: missing")
+        return known | {"missing": reason}
+    known |= {
+        "signs_in": door.signs_in,
+        "catches_up": door.catches_up,
+        "versions": door.versions(),
+    }
+    return known | (visit(door, load, load.streams, 1, wanted) if wanted else {})
+
+
+def _growth(load: Load, doors: list[Door], visited: dict[str, Any]) -> list[dict[str, Any]]:
+    """The gateway at several numbers of streams on one process, then at the most on several."""
+    gateway = next((door for door in doors if door.name == "gateway"), None)
+    if gateway is None or gateway.missing():
+        return []
+    most = max(load.growth_streams)
+    points = [(streams, 1) for streams in load.growth_streams]
+    points += [(most, processes) for processes in load.growth_processes if processes > 1]
+    return [_point(gateway, load, visited["gateway"], *point) for point in points]
+
+
+def _point(
+    gateway: Door, load: Load, visited: dict[str, Any], streams: int, processes: int
+) -> dict[str, Any]:
+    if (streams, processes) == (load.streams, 1) and "deliver" in visited:
+        figures = visited
+    else:
+        figures = visit(gateway, load, streams, processes, {"deliver"})
+    return {
+        "streams": streams,
+        "processes": processes,
+        "deliver": figures["deliver"],
+        "failures": figures["failures"],
+    }
+
+
+def _send(load: Load, doors: list[Door]) -> dict[str, Any]:
+    return {}

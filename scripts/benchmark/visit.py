@@ -1,0 +1,190 @@
+"""One visit to one door: connect, hold, deliver, storm, on one start of its server.
+
+CPU figures are those of the server's processes and its Redis together; `redis_share` says how much
+of it was Redis. The heartbeats of idle streams during `deliver` are in its figure, because a door
+that sends them pays for them.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from benchmark import kernel, tally
+from benchmark.crowd import Crowd
+from benchmark.doors.door import Door, Open
+from benchmark.load import Load
+from benchmark.loop import Loop
+from benchmark.progress import say
+
+# The first streams load what is loaded late; they are not part of the growth that we divide.
+WARM_UP_STREAMS = 50
+# Ceilings, not durations: everything ends as soon as it is done.
+CONNECT_CEILING_SECONDS = 180
+LAST_EVENT_CEILING_SECONDS = 10
+QUIET_CEILING_SECONDS = 15
+# A server is quiet when half a second costs it less than this; idle streams' heartbeats are below.
+QUIET_SECONDS = 0.5
+QUIET_SHARE_MAX = 0.04
+
+Figures = dict[str, Any]
+
+
+def visit(door: Door, load: Load, streams: int, processes: int, wanted: set[str]) -> Figures:
+    """The figures of each wanted measurement, by its name, and the client's account of itself."""
+    with door.open(streams, processes) as opened:
+        return _Visit(door, opened, load, wanted).walk(f"{door.title}, {streams:,} streams")
+
+
+class _Visit:
+    def __init__(self, door: Door, opened: Open, load: Load, wanted: set[str]) -> None:
+        self.door, self.opened, self.load, self.wanted = door, opened, load, wanted
+        self.loop = Loop()
+        self.crowd = Crowd(self.loop, opened.address, opened.request, opened.cursors)
+
+    def walk(self, what: str) -> Figures:
+        say(f"{what}: warming up")
+        self._warm_up()
+        figures: Figures = {}
+        before = self.opened.server(), self.opened.redis()
+        say(f"{what}: connect")
+        figures["connect"] = self._connect()
+        if "hold" in self.wanted:
+            say(f"{what}: hold")
+            figures["hold"] = self._hold(*before)
+        if "deliver" in self.wanted:
+            say(f"{what}: deliver")
+            figures["deliver"] = self._deliver()
+        if "storm" in self.wanted:
+            say(f"{what}: storm")
+            figures["storm"] = self._storm()
+        failures = dict(self.crowd.failures)
+        self.crowd.drop()
+        return {name: figures[name] for name in figures if name in self.wanted} | {
+            "failures": failures
+        }
+
+    def _warm_up(self) -> None:
+        count = min(WARM_UP_STREAMS, len(self.crowd.streams))
+        first = Crowd(
+            self.loop, self.opened.address, self.opened.request, self.opened.cursors[:count]
+        )
+        first.connect(10, CONNECT_CEILING_SECONDS)
+        first.drop()
+        self._wait_quiet()
+
+    def _wait_quiet(self) -> None:
+        """Until the server has done what was asked of it."""
+        end = time.monotonic() + QUIET_CEILING_SECONDS
+        while time.monotonic() < end:
+            before = self.opened.cpu()
+            self._pass(QUIET_SECONDS)
+            if self.opened.cpu() - before <= QUIET_SECONDS * QUIET_SHARE_MAX:
+                return
+
+    def _pass(self, seconds: float) -> None:
+        self.loop.run_until(lambda: False, seconds)
+
+    def _connect(self) -> Figures:
+        server, redis = self.opened.server().cpu, self.opened.redis().cpu
+        seconds = self.crowd.connect(self.load.connects_at_once, CONNECT_CEILING_SECONDS)
+        self._wait_quiet()
+        return {
+            **self._cpu_each(server, redis, self.crowd.live),
+            "connected": self.crowd.live,
+            "seconds": round(seconds, 3),
+        }
+
+    def _cpu_each(self, server: float, redis: float, count: int) -> Figures:
+        """CPU per piece of work since the readings `server` and `redis`, in microseconds."""
+        server = self.opened.server().cpu - server
+        redis = self.opened.redis().cpu - redis
+        total = server + redis
+        return {
+            "cpu_us": round(total / count * 1e6, 1) if count else None,
+            "redis_share": round(redis / total, 3) if total else 0.0,
+        }
+
+    def _hold(self, server: kernel.Usage, redis: kernel.Usage) -> Figures:
+        live = self.crowd.live or 1
+        server, redis = self.opened.server() - server, self.opened.redis() - redis
+        before = self.opened.cpu()
+        self._pass(self.load.idle_seconds)
+        idle = (self.opened.cpu() - before) / self.load.idle_seconds
+        return {
+            "kib": round((server.pss + redis.pss) / live / 1024, 2),
+            "uss_kib": round((server.uss + redis.uss) / live / 1024, 2),
+            "redis_kib": round(redis.pss / live / 1024, 2),
+            # Milliseconds of CPU a second for each thousand streams in which nothing happens.
+            "idle_cpu_ms": round(idle * 1000 / live * 1000, 2),
+        }
+
+    def _deliver(self) -> Figures:
+        self.crowd.forget()
+        self.loop.reset_account()
+        server, redis = self.opened.server().cpu, self.opened.redis().cpu
+        log = self.opened.feed.start(rate=self.load.rate, seconds=self.load.seconds)
+        answer = self._run_feed()
+        client = self.loop.account()
+        result = self._tally(log)
+        return {
+            **self._cpu_each(server, redis, result.received),
+            **result.as_dict(),
+            "feed_late_ms": answer["late_ms"],
+            "client": client,
+        }
+
+    def _run_feed(self) -> dict[str, float]:
+        """Serve the streams until the feed is done and all that it sent was seen."""
+        answers: list[dict[str, float]] = []
+
+        def done() -> bool:
+            if (answer := self.opened.feed.poll()) is not None:
+                answers.append(answer)
+            return bool(answers)
+
+        self.loop.run_until(done, self.load.seconds * 10 + CONNECT_CEILING_SECONDS)
+        sent = answers[0]["sent"]
+        self.loop.run_until(lambda: len(self.crowd.persons) >= sent, LAST_EVENT_CEILING_SECONDS)
+        return answers[0]
+
+    def _tally(self, log: Any) -> tally.Tally:
+        crowd = self.crowd
+        sent = tally.read_sent(log)
+        return tally.count(sent, crowd.persons, crowd.sequences, crowd.times_ns)
+
+    def _storm(self) -> Figures:
+        """All streams drop; some miss an event, if the door catches up; all come back at once."""
+        self.crowd.drop()
+        self._wait_quiet()
+        self.crowd.forget()
+        missed = 0
+        if self.door.catches_up:
+            log = self.opened.feed.start(each=self.load.missed_each)
+            answer = None
+            while answer is None:
+                self.loop.turn(0.01)
+                answer = self.opened.feed.poll()
+            missed = int(answer["sent"])
+        server, redis = self.opened.server().cpu, self.opened.redis().cpu
+        queries = self.opened.queries()
+        self.loop.reset_account()
+        began = time.monotonic()
+        self.crowd.connect(self.load.storm_at_once, CONNECT_CEILING_SECONDS)
+        self.loop.run_until(lambda: len(self.crowd.persons) >= missed, LAST_EVENT_CEILING_SECONDS)
+        seconds = time.monotonic() - began
+        client = self.loop.account()
+        self._wait_quiet()
+        figures: Figures = {
+            "seconds": round(seconds, 3),
+            "connected": self.crowd.live,
+            "client": client,
+        }
+        figures |= self._cpu_each(server, redis, self.crowd.live)
+        if queries is not None:
+            figures["queries"] = (self.opened.queries() or 0) - queries
+        if self.door.catches_up:
+            result = self._tally(log).as_dict()
+            # Nobody was there when these were published: their waits mean nothing.
+            figures |= {k: v for k, v in result.items() if not k.endswith("_ms")}
+        return figures
