@@ -1,0 +1,49 @@
+"""The web app: the one place that wires its parts together."""
+
+from __future__ import annotations
+
+from quart import Quart
+
+from notifier import schema, web
+from notifier.drain import drain
+from notifier.engine import Engine
+from notifier.passwords import Passwords
+from notifier.paths import STATIC, TEMPLATES
+from notifier.settings import Settings
+
+# The largest form is the profile: 500 characters of at most some bytes each.
+BODY_MAX_BYTES = 64 * 1024
+
+
+def create_app(settings: Settings) -> Quart:
+    """The app of one process. Nothing is connected before the server starts it."""
+    app = Quart(
+        "notifier",
+        template_folder=str(TEMPLATES),
+        static_folder=None,
+    )
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SECRET_KEY_FALLBACKS=settings.old_secret_keys,
+        MAX_CONTENT_LENGTH=BODY_MAX_BYTES,
+        STATIC_FOLDER=str(STATIC),
+    )
+    engine = Engine(settings)
+    passwords = Passwords(settings.password_hashers)
+    app.extensions["notifier"] = engine
+    app.extensions["notifier_passwords"] = passwords
+    web.install(app)
+
+    @app.before_serving
+    async def start() -> None:
+        await schema.check(engine.database)
+        await engine.start()
+        await passwords.prepare()
+
+    @app.after_serving
+    async def stop() -> None:
+        await drain(engine, seconds=0)
+        passwords.close()
+        await engine.stop()
+
+    return app

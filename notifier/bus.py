@@ -1,0 +1,83 @@
+"""The bus: carries events between processes. It is a doorbell, not a log.
+
+A bus may drop, repeat and reorder; whoever hears nothing finds out by `reconcile`. What it must
+do is never block a sender, never die of a message, and say `gap()` when it may have missed
+something.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+
+class Receiver(Protocol):
+    """Who hears a bus: the hub."""
+
+    def received(self, recipient_id: int, message: bytes) -> None:
+        """A message for a recipient came in. Must not wait and must not raise."""
+
+    def gap(self) -> None:
+        """Messages may have been missed: everybody is behind."""
+
+
+class Bus(Protocol):
+    """Carries each recipient's messages to the processes that subscribed to that recipient."""
+
+    async def start(self, receiver: Receiver) -> None:
+        """Begin to deliver to `receiver`. Returns also when the bus cannot be reached yet."""
+
+    async def stop(self) -> None:
+        """Send what is queued, for a short time, and give everything back."""
+
+    def publish(self, recipient_id: int, message: bytes) -> None:
+        """Queue `message` for every process that subscribed; never waits, never raises."""
+
+    def subscribe(self, recipient_id: int) -> asyncio.Future[None] | None:
+        """Hear a recipient's messages from now on.
+
+        The future is done when the subscription is confirmed, or when the bus cannot confirm
+        it now (it says `gap()` once it can). None means that it holds already.
+        """
+
+    def unsubscribe(self, recipient_id: int) -> None:
+        """Hear a recipient no more."""
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the bus now, in a few words; "" when it works."""
+
+    def counts(self) -> dict[str, int]:
+        """What happened on the bus so far, by kind."""
+
+
+class MemoryBus:
+    """The bus of a single process: straight to the hub."""
+
+    trouble = ""
+
+    def __init__(self) -> None:
+        self._receiver: Receiver | None = None
+        self._subscribed: set[int] = set()
+        self._published = 0
+
+    async def start(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+
+    async def stop(self) -> None:
+        self._receiver = None
+
+    def publish(self, recipient_id: int, message: bytes) -> None:
+        self._published += 1
+        if self._receiver is not None and recipient_id in self._subscribed:
+            self._receiver.received(recipient_id, message)
+
+    def subscribe(self, recipient_id: int) -> asyncio.Future[None] | None:
+        self._subscribed.add(recipient_id)
+        return None
+
+    def unsubscribe(self, recipient_id: int) -> None:
+        self._subscribed.discard(recipient_id)
+
+    def counts(self) -> dict[str, int]:
+        return {"published": self._published}

@@ -1,0 +1,203 @@
+"""The `notifier` command. It and `app.py` are the only modules that know all the others."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import click
+import orjson
+
+from notifier import accounts, logs, notifications, schema
+from notifier.database import Database
+from notifier.engine import Engine
+from notifier.errors import NotifierError, SettingsError
+from notifier.passwords import Passwords
+from notifier.settings import Settings
+from notifier.supervisor import EXIT_MISCONFIGURED, Slot, Supervisor, command_for
+
+Result = TypeVar("Result")
+
+
+class _Command(click.Group):
+    """Turns our own errors into one sentence and an exit code, whichever command raised it."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SettingsError as error:
+            click.echo(f"notifier: {error}", err=True)
+            ctx.exit(EXIT_MISCONFIGURED)
+        except NotifierError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="notifier")
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Notifier: private messages, and a badge that is right in every open window at once.
+
+    Settings come from the environment and from a file .env in the working directory; the
+    README lists them all. Exit codes: 0 done, 1 it failed (the message says why), 2 the command
+    line is wrong, 3 the settings or the database's schema are wrong.
+    """
+
+
+def _settings() -> Settings:
+    settings = Settings.load()
+    logs.configure(development=settings.development)
+    return settings
+
+
+def _run(work: Coroutine[Any, Any, Result]) -> Result:
+    return asyncio.run(work)
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database's tables to the newest version; harmless to repeat."""
+    settings = _settings()
+
+    async def work() -> tuple[str | None, str | None]:
+        database = Database(settings)
+        try:
+            return await schema.migrate(database)
+        finally:
+            await database.close()
+
+    before, after = _run(work())
+    click.echo(
+        f"The database is at revision {after} already."
+        if before == after
+        else f"The database went from revision {before or 'nothing'} to {after}."
+    )
+
+
+@main.command()
+@click.option("--people", default=20, show_default=True, type=click.IntRange(0, 100_000))
+@click.option("--force", is_flag=True, help="Also when real people are in the database.")
+def seed(people: int, force: bool) -> None:
+    """Fill the database with demo people; harmless to repeat.
+
+    harry and gitau, both with the password 12345678, and made-up people with profiles, posts
+    and messages. Refused when the database holds real people, unless --force is given.
+    """
+    from notifier.seed import seed as plant
+
+    settings = _settings()
+
+    async def work() -> Any:
+        database, passwords = Database(settings), Passwords(settings.password_hashers)
+        try:
+            await schema.check(database)
+            return await plant(database, passwords, people=people, force=force)
+        finally:
+            passwords.close()
+            await database.close()
+
+    _run(work())
+    click.echo("Sign in as harry or gitau, password 12345678.")
+
+
+@main.command()
+@click.option("--bind", default="127.0.0.1:8000", show_default=True, metavar="HOST:PORT")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 256))
+def serve(bind: str, workers: int) -> None:
+    """Serve the app until SIGTERM or Ctrl-C; replaces processes that die.
+
+    SIGHUP replaces every process, one after the other, without refusing a request. More than
+    one process needs REDIS_URL: without it, messages sent through one would not be heard in
+    the others.
+    """
+    from notifier.sockets import listen
+
+    settings = _settings()
+    if workers > 1 and not settings.redis_url:
+        raise SettingsError(
+            "More than one process needs Redis to reach each other's streams: "
+            "set REDIS_URL, or serve with one worker."
+        )
+    listening = listen(bind)
+    slots = [
+        Slot(f"web-{number}", command_for("web", listening.fileno()), (listening.fileno(),))
+        for number in range(1, workers + 1)
+    ]
+    click.echo(f"Notifier serves on http://{bind} (Ctrl-C ends it)", err=True)
+    supervisor = Supervisor(slots, drain_seconds=settings.drain_seconds)
+    sys.exit(asyncio.run(supervisor.run()))
+
+
+@main.command(hidden=True)
+@click.argument("kind", type=click.Choice(["web"]))
+@click.option("--socket", "socket_fd", type=int, required=True)
+@click.option("--life", "life_fd", type=int, required=True)
+@click.option("--ready", "ready_fd", type=int, required=True)
+def process(kind: str, socket_fd: int, life_fd: int, ready_fd: int) -> None:
+    """One process of `serve`; the supervisor starts it."""
+    from notifier import web_process
+
+    settings = _settings()
+    threading.Thread(target=_end_with, args=(life_fd,), daemon=True).start()
+    web_process.run(settings, socket_fd, _say_ready(ready_fd))
+
+
+def _say_ready(fd: int) -> Callable[[], None]:
+    def say() -> None:
+        os.write(fd, b"ready")
+        os.close(fd)
+
+    return say
+
+
+def _end_with(life_fd: int) -> None:
+    """Stop when the supervisor is gone: its end of the pipe closes, however it died."""
+    import signal
+
+    os.read(life_fd, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@main.command()
+@click.argument("username")
+@click.argument("name")
+@click.argument("payload")
+@click.option("--keep", is_flag=True, help="Keep it in the log; without, it replaces the last one.")
+def notify(username: str, name: str, payload: str, keep: bool) -> None:
+    """Tell a person's browsers something: PAYLOAD is JSON, NAME its kind.
+
+    For example: notifier notify harry export_progress '{"percent": 40}'
+    """
+    try:
+        value = orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        raise click.BadParameter(f"PAYLOAD is not JSON: {error}") from None
+    settings = _settings()
+
+    async def work() -> int:
+        engine = Engine(settings)
+        await schema.check(engine.database)
+        await engine.bus.start(engine.hub)
+        try:
+            async with engine.database.write() as connection:
+                person = await accounts.find_person(connection, username)
+                events = await notifications.record(
+                    connection,
+                    person.id,
+                    [notifications.New(name, value, keep)],
+                    kept_most=settings.kept_notifications,
+                )
+            engine.publish(events)
+            return events[-1].sequence
+        finally:
+            await engine.stop()
+
+    try:
+        sequence = _run(work())
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    click.echo(f"Notification {sequence} of {username} is recorded and published.")

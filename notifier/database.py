@@ -1,0 +1,158 @@
+"""The engine and its transactions: `read()` sees one snapshot, `write()` is alone or fails.
+
+A transaction is a short `async with`; nothing here may be held while a stream waits.
+
+SQLite: the driver's own transactions are switched off and each one begins with an explicit
+`BEGIN` or `BEGIN IMMEDIATE`. With the defaults, two read-modify-writes read the same number and
+the second overwrites the first without an error; with `BEGIN IMMEDIATE` they queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from notifier.errors import Unavailable
+from notifier.settings import Settings
+
+# SQLite has one writer at a time, so more connections than a few readers gain nothing.
+SQLITE_CONNECTIONS = 5
+# PostgreSQL's classes of errors that pass by themselves: connection trouble (08), insufficient
+# resources (53), operator intervention (57), serialization and deadlock (40), locks (55).
+# https://www.postgresql.org/docs/15/errcodes-appendix.html
+_PASSING_SQLSTATES = ("08", "53", "57", "40", "55", "25006")
+# SQLite's: busy, locked, out of memory, read-only, interrupted, input/output, full, cannot open.
+# Everything else ("no such table") is a fault of ours. https://www.sqlite.org/rescode.html
+_SQLITE_PASSING = frozenset({5, 6, 7, 8, 9, 10, 13, 14})
+# An extended code carries the primary one in its low byte.
+_SQLITE_PRIMARY = 0xFF
+
+
+class Database:
+    """One process's way to the database."""
+
+    def __init__(self, settings: Settings) -> None:
+        url = settings.sqlalchemy_url
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self.engine = _engine(settings)
+        # Our own writers queue here, first come first served, instead of polling SQLite's lock.
+        self._writer = asyncio.Lock()
+        self._timeout_seconds = settings.database_timeout_seconds
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads; all its queries see the same snapshot.
+
+        Raises `Unavailable` when the database cannot be reached, is locked or full.
+        """
+        async with _translated(), self.engine.connect() as connection:
+            if not self.is_sqlite:
+                await connection.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
+            async with connection.begin():
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes; committed when the block ends, rolled back if it raises.
+
+        Raises `Unavailable` as `read` does; then nothing was stored.
+        """
+        async with _translated():
+            if not self.is_sqlite:
+                async with self.engine.begin() as connection:
+                    yield connection
+                return
+            async with asyncio.timeout(self._timeout_seconds):
+                await self._writer.acquire()
+            try:
+                async with self.engine.connect() as connection:
+                    await connection.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+                    async with connection.begin():
+                        yield connection
+            finally:
+                self._writer.release()
+
+    async def ping(self) -> None:
+        """Raises `Unavailable` unless a query is answered."""
+        async with self.read() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Give every connection back to the operating system."""
+        await self.engine.dispose()
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    """What passes by itself becomes `Unavailable`; faults of ours stay what they are."""
+    try:
+        yield
+    except (PoolTimeoutError, TimeoutError, ConnectionError, OSError) as error:
+        raise Unavailable() from error
+    except DBAPIError as error:
+        if _passes(error):
+            raise Unavailable() from error
+        raise
+
+
+def _passes(error: DBAPIError) -> bool:
+    if error.connection_invalidated:
+        return True
+    sqlite_code = getattr(error.orig, "sqlite_errorcode", None)
+    if sqlite_code is not None:
+        return (sqlite_code & _SQLITE_PRIMARY) in _SQLITE_PASSING
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    if sqlstate:
+        return str(sqlstate).startswith(_PASSING_SQLSTATES)
+    # asyncpg's own, without a code: a connection that is closed or was never made.
+    return isinstance(error, InterfaceError | OperationalError)
+
+
+def _engine(settings: Settings) -> AsyncEngine:
+    url = settings.sqlalchemy_url
+    seconds = settings.database_timeout_seconds
+    if url.get_backend_name() != "sqlite":
+        return create_async_engine(
+            url,
+            pool_size=settings.database_pool,
+            max_overflow=0,
+            pool_timeout=seconds,
+            # A database that restarted has cut its connections: notice before using one.
+            pool_pre_ping=True,
+            connect_args={"timeout": seconds, "command_timeout": seconds},
+        )
+    engine = create_async_engine(
+        url,
+        pool_size=SQLITE_CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=seconds,
+        connect_args={"timeout": seconds},
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(dbapi_connection: Any, _record: Any) -> None:
+        # None: the driver begins nothing by itself, see `begin` below.
+        dbapi_connection.isolation_level = None
+        cursor = dbapi_connection.cursor()
+        # Readers and the writer do not wait for each other; it stays set in the file.
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        # FULL is what makes "stored before it is answered" true when the power fails too.
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Any) -> None:
+        how = connection.get_execution_options().get("sqlite_begin", "BEGIN")
+        connection.exec_driver_sql(how)
+
+    return engine

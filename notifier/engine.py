@@ -1,0 +1,147 @@
+"""One process's engine: database, bus and hub, and the timers that keep them honest.
+
+Both doors, the web app and the gateway, hold one; so does a command that only publishes. The
+doors decide how bytes reach a socket, the engine what they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from notifier import notifications, sign_ins
+from notifier.bus import Bus, MemoryBus
+from notifier.database import Database
+from notifier.errors import Unavailable
+from notifier.events import Ended, Event, to_bus
+from notifier.hub import Hub
+from notifier.notifications import Backlog
+from notifier.redis_bus import RedisBus
+from notifier.sending import Sending
+from notifier.settings import Settings
+from notifier.together import Together
+
+log = structlog.get_logger("notifier.engine")
+
+# Streams that catch up together: one transaction, one query for the positions of all.
+CATCH_UP_MOST = 250
+CATCH_UP_WAITING_MOST = 100_000
+# Timers run at random within this share of their period, so that processes do not meet.
+JITTER = 0.2
+SWEEP_SECONDS = 2.0
+PRUNE_SECONDS = 3600.0
+# People of one transaction when old notifications go: a short lock on each.
+PRUNE_PEOPLE = 100
+# A reconcile that cannot read the table tries again after this, at most.
+RECONCILE_RETRY_SECONDS = 2.0
+DAY_SECONDS = 86_400
+
+
+class Engine:
+    """What one process needs to keep people informed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database = Database(settings)
+        self.bus: Bus = (
+            RedisBus(settings.redis_url, settings.channel_prefix)
+            if settings.redis_url
+            else MemoryBus()
+        )
+        self.hub = Hub(self.bus, streams_per_person=settings.streams_per_person)
+        self.sign_ins = sign_ins.SignIns(self.database)
+        self.sending = Sending(
+            self.database, self.publish, kept_notifications=settings.kept_notifications
+        )
+        self.catch_up: Together[tuple[int, int | None], Backlog] = Together(
+            self._backlogs,
+            most=CATCH_UP_MOST,
+            waiting_most=CATCH_UP_WAITING_MOST,
+            full=Unavailable,
+        )
+        # Streams that reconcile found short: what the bus has lost and nothing else repaired.
+        self.repairs = 0
+        self.catch_ups = 0
+        self.draining = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Connect to the bus (or go on without it) and start the timers."""
+        await self.bus.start(self.hub)
+        self._tasks = [
+            asyncio.create_task(self._every(self.settings.reconcile_seconds, self.reconcile)),
+            asyncio.create_task(self._every(SWEEP_SECONDS, self._sweep)),
+            asyncio.create_task(self._every(PRUNE_SECONDS, self.prune)),
+        ]
+
+    async def stop(self) -> None:
+        """Stop the timers, let the bus send what is queued, close the database."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.bus.stop()
+        await self.database.close()
+
+    def publish(self, happened: Sequence[Event | Ended]) -> None:
+        """Ring for what is committed. Never waits and never raises: the log has it anyway."""
+        by_recipient: dict[int, list[Event | Ended]] = {}
+        for one in happened:
+            by_recipient.setdefault(one.recipient_id, []).append(one)
+        for recipient_id, theirs in by_recipient.items():
+            self.bus.publish(recipient_id, to_bus(theirs))
+
+    async def reconcile(self) -> None:
+        """Compare every stream's cursor with the table; ring for what was missed.
+
+        One query for all connected people, which also tells whose sign-in is over. This covers
+        a crash between commit and publish, and a bus that is away.
+        """
+        asked = list(self.hub)
+        if not asked:
+            return
+        async with self.database.read() as connection:
+            positions = await sign_ins.positions(
+                connection, list({subscriber.sign_in_id for subscriber in asked})
+            )
+        short = self.hub.compare(positions, asked)
+        if short:
+            self.repairs += short
+            log.info("reconcile_repaired", streams=short)
+
+    async def prune(self) -> None:
+        """Drop what is too old: notifications and sign-ins."""
+        before = time.time() - self.settings.kept_days * DAY_SECONDS
+        await sign_ins.remove_expired(self.database)
+        while True:
+            async with self.database.write() as connection:
+                people = await notifications.prune_by_age(
+                    connection, before, people_most=PRUNE_PEOPLE
+                )
+            if not people:
+                return
+
+    async def _sweep(self) -> None:
+        self.hub.drop_idle_subscriptions()
+
+    async def _backlogs(self, wanted: Sequence[tuple[int, int | None]]) -> list[Backlog]:
+        self.catch_ups += len(wanted)
+        async with self.database.read() as connection:
+            return await notifications.backlogs(connection, wanted)
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        pause = seconds
+        while True:
+            await asyncio.sleep(pause * random.uniform(1 - JITTER, 1 + JITTER))
+            pause = seconds
+            try:
+                await work()
+            except Unavailable as error:
+                log.warning("timer_put_off", timer=work.__name__, reason=str(error))
+                pause = min(seconds, RECONCILE_RETRY_SECONDS)
+            except Exception:
+                # A fault of ours in one round must not end the rounds that repair others.
+                log.exception("timer_failed", timer=work.__name__)

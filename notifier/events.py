@@ -1,0 +1,146 @@
+"""An event: something that happened to one recipient, and its form on the bus.
+
+Immutable and without I/O. The JSON of an event is the same on the bus and in a stream's `data`
+line, so a process that only carries it (the gateway) never has to write it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+# Larger than any event we make (a message is at most 140 characters), small enough that garbage
+# on a channel cannot make a process parse for long. In bytes, for all events of one publish.
+BUS_MESSAGE_MAX_BYTES = 256 * 1024
+# The last sequence a database column (a signed 64-bit integer) can hold.
+SEQUENCE_MAX = 2**63 - 1
+NAME_MAX_CHARACTERS = 64
+
+
+class Event:
+    """One event of one recipient.
+
+    `sequence` counts 1, 2, 3 … per recipient; `name` is the kind of notification and the SSE
+    event type; `payload` is any JSON value; `timestamp` is in seconds since the epoch.
+    """
+
+    __slots__ = ("_frame", "_json", "name", "payload", "recipient_id", "sequence", "timestamp")
+
+    def __init__(
+        self, recipient_id: int, sequence: int, name: str, payload: Any, timestamp: float
+    ) -> None:
+        self.recipient_id = recipient_id
+        self.sequence = sequence
+        self.name = name
+        self.payload = payload
+        self.timestamp = timestamp
+        self._json: bytes | None = None
+        self._frame: bytes | None = None
+
+    @property
+    def json(self) -> bytes:
+        """`{"name", "data", "timestamp", "sequence"}` as UTF-8, on one line."""
+        if self._json is None:
+            self._json = orjson.dumps(self.as_dict())
+        return self._json
+
+    @property
+    def frame(self) -> bytes:
+        """The event's bytes in a stream; made once, shared by all the streams that send it."""
+        if self._frame is None:
+            # `json` holds no raw CR, LF or NUL (JSON escapes them) and `name` was checked when
+            # the event was made, so nothing can break out of a field. `sse.frame` is the general
+            # way for text that is not known to be one line.
+            self._frame = b"id: %d\nevent: %s\ndata: %s\n\n" % (
+                self.sequence,
+                self.name.encode(),
+                self.json,
+            )
+        return self._frame
+
+    def as_dict(self) -> dict[str, Any]:
+        """The public form, as `GET /notifications` lists it."""
+        return {
+            "name": self.name,
+            "data": self.payload,
+            "timestamp": self.timestamp,
+            "sequence": self.sequence,
+        }
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Event):
+            return NotImplemented
+        return self.recipient_id == other.recipient_id and self.as_dict() == other.as_dict()
+
+    def __hash__(self) -> int:
+        return hash((self.recipient_id, self.sequence))
+
+    def __repr__(self) -> str:
+        return f"Event({self.recipient_id}, {self.sequence}, {self.name!r}, {self.payload!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Sign-ins of one person that are over: their streams end in every process."""
+
+    recipient_id: int
+    sign_in_ids: tuple[int, ...]
+
+
+def check_name(name: str) -> str:
+    """`name`, if it can be an SSE event type and a metric label; else `ValueError`.
+
+    Letters, digits, `_`, `-` and `.`; the reserved names of the stream itself are refused.
+    """
+    plain = name.replace("_", "").replace("-", "").replace(".", "")
+    if not (plain.isascii() and plain.isalnum()) or len(name) > NAME_MAX_CHARACTERS:
+        raise ValueError(f"{name!r} is no name: use letters, digits, '_', '-' and '.'")
+    if name in {"ping", "reset", "signed_out", "too_many", "error", "open"}:
+        raise ValueError(f"{name!r} is a name that the stream itself uses")
+    return name
+
+
+def to_bus(happened: Sequence[Event | Ended]) -> bytes:
+    """The bus message for what happened to one recipient, in order: one JSON value a line.
+
+    An event is its public JSON object, the end of sign-ins an array of their numbers.
+    """
+    return b"\n".join(
+        [one.json if isinstance(one, Event) else orjson.dumps(one.sign_in_ids) for one in happened]
+    )
+
+
+def from_bus(recipient_id: int, message: bytes) -> list[Event | Ended]:
+    """What a bus message tells of.
+
+    Raises `ValueError` for whatever `to_bus` did not make: garbage on the channel, another
+    program's message, one beyond `BUS_MESSAGE_MAX_BYTES`, an impossible sequence.
+    """
+    if len(message) > BUS_MESSAGE_MAX_BYTES:
+        raise ValueError("larger than any message of ours")
+    return [_parse(recipient_id, line) for line in message.split(b"\n")]
+
+
+def _parse(recipient_id: int, line: bytes) -> Event | Ended:
+    body = orjson.loads(line)
+    if type(body) is list and all(type(number) is int for number in body):
+        return Ended(recipient_id, tuple(body))
+    if type(body) is not dict:
+        raise ValueError("not an event")
+    try:
+        sequence, name, timestamp = body["sequence"], body["name"], body["timestamp"]
+        event = Event(recipient_id, sequence, name, body["data"], timestamp)
+    except KeyError as error:
+        raise ValueError(f"no {error}") from None
+    if type(sequence) is not int or not 0 < sequence <= SEQUENCE_MAX:
+        raise ValueError("an impossible sequence")
+    if type(name) is not str or type(timestamp) not in (float, int):
+        raise ValueError("not an event")
+    check_name(name)
+    # White space between tokens may hold a CR; only what we wrote ourselves is one clean line.
+    if b"\r" not in line and b"\0" not in line:
+        event._json = line
+    return event

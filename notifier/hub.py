@@ -1,0 +1,145 @@
+"""This process's subscribers, by recipient: a dictionary, and the subscriptions it stands for.
+
+Plain calls on one event loop: there is no `await` between looking at the dictionary and
+changing it. One bus subscription per connected recipient, dropped some seconds after the last
+stream of that recipient has left, because most of them come back at once (a page was turned).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+
+import structlog
+
+from notifier.bus import Bus
+from notifier.events import Ended, from_bus
+from notifier.subscriber import Ending, Offer, State, Subscriber
+
+log = structlog.get_logger("notifier.hub")
+
+# How long a recipient's subscription outlives their last stream.
+LINGER_SECONDS = 10.0
+
+
+class Hub:
+    """Joins streams to the bus. It is the bus's `Receiver`."""
+
+    def __init__(self, bus: Bus, *, streams_per_person: int) -> None:
+        self._bus = bus
+        self._streams_per_person = streams_per_person
+        # A tuple holds a person's one or two streams in a fraction of a set's memory.
+        self._subscribers: dict[int, tuple[Subscriber, ...]] = {}
+        # Recipients without streams, by when their subscription goes (loop time).
+        self._leaving: dict[int, float] = {}
+        self.counts: Counter[str] = Counter()
+        self.streams = 0
+
+    def has_room(self, recipient_id: int) -> bool:
+        """Whether a person may open one more stream in this process."""
+        return len(self._subscribers.get(recipient_id, ())) < self._streams_per_person
+
+    def join(self, subscriber: Subscriber) -> asyncio.Future[None] | None:
+        """Take a stream in. Only once the returned future is done (None: at once) may its
+        backlog be read: what commits later than that is heard."""
+        recipient_id = subscriber.recipient_id
+        self._subscribers[recipient_id] = (
+            *self._subscribers.get(recipient_id, ()),
+            subscriber,
+        )
+        self.streams += 1
+        self._leaving.pop(recipient_id, None)
+        return self._bus.subscribe(recipient_id)
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """Let a stream go; harmless when it is gone already."""
+        recipient_id = subscriber.recipient_id
+        present = self._subscribers.get(recipient_id, ())
+        rest = tuple(other for other in present if other is not subscriber)
+        if len(rest) == len(present):
+            return
+        self.streams -= 1
+        if rest:
+            self._subscribers[recipient_id] = rest
+            return
+        del self._subscribers[recipient_id]
+        self._leaving[recipient_id] = asyncio.get_running_loop().time() + LINGER_SECONDS
+
+    def drop_idle_subscriptions(self) -> None:
+        """Unsubscribe from recipients who have been away long enough; called now and then."""
+        now = asyncio.get_running_loop().time()
+        # In the order in which they left, so the first that may stay ends the search.
+        while self._leaving:
+            recipient_id, at = next(iter(self._leaving.items()))
+            if at > now:
+                return
+            del self._leaving[recipient_id]
+            self._bus.unsubscribe(recipient_id)
+
+    # -- the bus's receiver ----------------------------------------------------------------
+
+    def received(self, recipient_id: int, message: bytes) -> None:
+        """Offer what came in to every stream of that recipient; garbage is dropped, counted."""
+        subscribers = self._subscribers.get(recipient_id)
+        if not subscribers:
+            self.counts["nobody"] += 1
+            return
+        try:
+            happened = from_bus(recipient_id, message)
+        except ValueError as error:
+            self.counts["garbage"] += 1
+            if self.counts["garbage"] == 1:
+                log.warning("bus_message_dropped", reason=str(error)[:100])
+            return
+        for one in happened:
+            if isinstance(one, Ended):
+                self._end(subscribers, one)
+                continue
+            for subscriber in subscribers:
+                offer = subscriber.offer(one)
+                if offer is not Offer.TAKEN:
+                    self.counts[offer.value] += 1
+
+    def gap(self) -> None:
+        """Everybody is behind."""
+        self.counts["gaps"] += 1
+        for subscriber in list(self):
+            subscriber.fall_behind()
+
+    def _end(self, subscribers: tuple[Subscriber, ...], ended: Ended) -> None:
+        for subscriber in subscribers:
+            if subscriber.sign_in_id in ended.sign_in_ids:
+                subscriber.close(Ending.SIGNED_OUT)
+
+    # -- for reconcile, drain and the metrics ----------------------------------------------
+
+    def __iter__(self) -> Iterator[Subscriber]:
+        for subscribers in list(self._subscribers.values()):
+            yield from subscribers
+
+    @property
+    def recipients(self) -> int:
+        """How many people have a stream here."""
+        return len(self._subscribers)
+
+    @property
+    def behind(self) -> int:
+        """How many streams are behind at this moment."""
+        return sum(1 for subscriber in self if subscriber.state is State.BEHIND)
+
+    def compare(self, positions: dict[int, int], asked: list[Subscriber]) -> int:
+        """Hold streams against the table; how many were short of it.
+
+        `positions` is the newest sequence by sign-in, read after `asked` was listed; a sign-in
+        that is missing from it is over.
+        """
+        short = 0
+        for subscriber in asked:
+            last_sequence = positions.get(subscriber.sign_in_id)
+            if last_sequence is None:
+                subscriber.close(Ending.SIGNED_OUT)
+            elif subscriber.short_of(last_sequence):
+                short += 1
+                subscriber.fall_behind(last_sequence)
+        return short

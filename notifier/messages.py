@@ -1,0 +1,149 @@
+"""Private messages: sending, the inbox and the sent box, reading.
+
+`sending.py` stores them. What a person may see is decided in the query: every one of them names
+the person who asks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
+
+from notifier.database import Database
+from notifier.events import Event
+from notifier.models import AnyRow, Message, User
+from notifier.notifications import allot, last_sequence, store
+from notifier.pages import Page, paged
+
+MESSAGE_MAX_CHARACTERS = 140
+UNREAD_COUNT = "unread_message_count"
+MESSAGE = "message"
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """The inbox as a page shows it.
+
+    `page` holds rows with `id, sender, body, sent_at, read_at` (as it was before this look);
+    `unread` and `cursor` are of the same transaction; `events` are to be published.
+    """
+
+    page: Page
+    unread: int
+    cursor: int
+    events: list[Event]
+
+
+_Sender, _Recipient = aliased(User), aliased(User)
+_COLUMNS = (
+    Message.id,
+    _Sender.username.label("sender"),
+    _Recipient.username.label("recipient"),
+    Message.body,
+    Message.sent_at,
+    Message.read_at,
+)
+_MESSAGES = (
+    select(*_COLUMNS)
+    .join(_Sender, _Sender.id == Message.sender_id)
+    .join(_Recipient, _Recipient.id == Message.recipient_id)
+    .order_by(Message.id.desc())
+)
+
+
+async def unread_count(connection: AsyncConnection, person_id: int) -> int:
+    """How many messages a person has not read."""
+    return (await unread_counts(connection, [person_id]))[person_id]
+
+
+async def unread_counts(connection: AsyncConnection, person_ids: Sequence[int]) -> dict[int, int]:
+    """The unread count of each of `person_ids`."""
+    rows = await connection.execute(
+        select(Message.recipient_id, func.count())
+        .where(Message.recipient_id.in_(person_ids), Message.read_at.is_(None))
+        .group_by(Message.recipient_id)
+    )
+    return dict.fromkeys(person_ids, 0) | {row[0]: row[1] for row in rows}
+
+
+async def sent_box(connection: AsyncConnection, person_id: int, number: int, per_page: int) -> Page:
+    """A page of what a person sent, newest first."""
+    return await paged(
+        connection, _MESSAGES.where(Message.sender_id == person_id), number, per_page
+    )
+
+
+async def open_inbox(
+    database: Database, person_id: int, number: int, per_page: int, *, mark: bool
+) -> Inbox:
+    """The inbox, newest first, and with `mark` everything in it marked as read.
+
+    What is marked is what was there when the page was read: a message that comes later stays
+    unread. With nothing unread this writes nothing.
+    """
+    async with database.read() as connection:
+        inbox = await _inbox(connection, person_id, number, per_page)
+    if not mark or not inbox.unread:
+        return inbox
+    async with database.write() as connection:
+        inbox = await _inbox(connection, person_id, number, per_page)
+        events = await mark_read(connection, person_id)
+        if not events:
+            return inbox
+        return Inbox(inbox.page, events[-1].payload, events[-1].sequence, events)
+
+
+async def _inbox(connection: AsyncConnection, person_id: int, number: int, per_page: int) -> Inbox:
+    page = await paged(
+        connection, _MESSAGES.where(Message.recipient_id == person_id), number, per_page
+    )
+    return Inbox(
+        page,
+        await unread_count(connection, person_id),
+        await last_sequence(connection, person_id),
+        [],
+    )
+
+
+async def mark_read(connection: AsyncConnection, person_id: int) -> list[Event]:
+    """Mark as read all that a person has now; the new count as an event, if it changed.
+
+    Takes the recipient's lock first, so no message can come in between marking and counting.
+    """
+    first, timestamp = await allot(connection, person_id, 1)
+    await connection.execute(
+        update(Message)
+        .where(Message.recipient_id == person_id, Message.read_at.is_(None))
+        .values(read_at=time.time())
+    )
+    unread = await unread_count(connection, person_id)
+    event = Event(person_id, first, UNREAD_COUNT, unread, timestamp)
+    await store(connection, [], [event], kept_most=0)
+    return [event]
+
+
+async def find_sent(
+    connection: AsyncConnection, keys: Sequence[tuple[int, str]]
+) -> dict[tuple[int, str], AnyRow]:
+    """Messages already stored under the given pairs of sender and idempotency hash."""
+    if not keys:
+        return {}
+    rows = await connection.execute(
+        select(
+            Message.id,
+            Message.sequence,
+            Message.sent_at,
+            Message.sender_id,
+            Message.idempotency_hash,
+            Message.recipient_id,
+            Message.body,
+        ).where(
+            Message.sender_id.in_({sender for sender, _ in keys}),
+            Message.idempotency_hash.in_({key for _, key in keys}),
+        )
+    )
+    return {(row.sender_id, row.idempotency_hash): row for row in rows}

@@ -1,0 +1,1 @@
+"""One file a step; the first one makes the tables."""

@@ -1,0 +1,299 @@
+"""The log: numbering, recording, reading and pruning notifications.
+
+Every function takes a connection inside a transaction of its caller's. Whoever records must do
+it in the transaction of the change that the events tell of, and publish only after its commit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import bindparam, case, delete, insert, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from notifier.events import SEQUENCE_MAX, Event, check_name
+from notifier.models import AnyRow, Notification, User
+
+# Rows of one catch-up read: enough that a usual absence takes one read, few enough that a
+# thousand streams which catch up at once hold little memory.
+BACKLOG_ROWS = 200
+# How often, in events of one recipient, their log is looked at for pruning by count.
+PRUNE_EVERY_EVENTS = 64
+
+
+class New(NamedTuple):
+    """An event to be recorded. `kept` ones stay in the log; others replace those of their name."""
+
+    name: str
+    payload: Any
+    kept: bool = False
+
+
+class Allotment(NamedTuple):
+    """Numbers taken under the recipient's row lock: `first` to `first + n - 1`, at `timestamp`."""
+
+    first: int
+    timestamp: float
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What a stream missed: `events` after its cursor, ascending, up to `cursor`.
+
+    `complete` when there is no more; `reset` when the cursor cannot be resumed from (older than
+    what was pruned, or from the future).
+    """
+
+    events: list[Event]
+    cursor: int
+    complete: bool
+    reset: bool = False
+
+
+_ALLOT = (
+    update(User)
+    .where(User.id == bindparam("recipient"))
+    .values(
+        last_sequence=User.last_sequence + bindparam("count"),
+        # Never backwards, whatever the clock does: `?since=` reads by it.
+        last_event_at=case(
+            (User.last_event_at < bindparam("now"), bindparam("now")), else_=User.last_event_at
+        ),
+    )
+    .returning(User.last_sequence, User.last_event_at)
+)
+
+
+async def allot(connection: AsyncConnection, recipient_id: int, count: int) -> Allotment:
+    """Take `count` sequences and hold the recipient's row until the transaction ends.
+
+    Because the lock is held until the commit, the order of sequences is the order of commits.
+    Raises `LookupError` when there is no such person.
+    """
+    result = await connection.execute(
+        _ALLOT, {"recipient": recipient_id, "count": count, "now": time.time()}
+    )
+    row = result.one_or_none()
+    if row is None:
+        raise LookupError(f"no person {recipient_id}")
+    return Allotment(row.last_sequence - count + 1, row.last_event_at)
+
+
+async def record(
+    connection: AsyncConnection, recipient_id: int, news: Sequence[New], *, kept_most: int
+) -> list[Event]:
+    """Number and store `news` for one recipient; the events to publish after the commit.
+
+    `kept_most` is how many kept rows of a recipient stay. Raises `ValueError` for a bad name.
+    """
+    for new in news:
+        check_name(new.name)
+    first, timestamp = await allot(connection, recipient_id, len(news))
+    events = [
+        Event(recipient_id, first + i, new.name, new.payload, timestamp)
+        for i, new in enumerate(news)
+    ]
+    await store(
+        connection,
+        [event for event, new in zip(events, news, strict=True) if new.kept],
+        [event for event, new in zip(events, news, strict=True) if not new.kept],
+        kept_most=kept_most,
+    )
+    return events
+
+
+async def store(
+    connection: AsyncConnection, kept: list[Event], state: list[Event], *, kept_most: int
+) -> None:
+    """Store events whose sequences were allotted in this transaction.
+
+    `kept` ones are added; each of `state` takes the place of the older row of its name. At
+    most one of a recipient and name may be in `state`.
+    """
+    if kept:
+        await connection.execute(insert(Notification), [_row(event, True) for event in kept])
+    if state:
+        await connection.execute(_upsert(connection), [_row(event, False) for event in state])
+    for event in kept:
+        if event.sequence % PRUNE_EVERY_EVENTS < 2:
+            await prune_by_count(connection, event.recipient_id, kept_most)
+
+
+def _row(event: Event, kept: bool) -> dict[str, Any]:
+    return {
+        "recipient_id": event.recipient_id,
+        "sequence": event.sequence,
+        "name": event.name,
+        "payload": orjson.dumps(event.payload).decode(),
+        "timestamp": event.timestamp,
+        "kept": kept,
+    }
+
+
+# Written as the partial index has it, or neither database would use the index.
+_IS_STATE = text("NOT kept")
+
+
+def _upsert_for(dialect: Any) -> Any:
+    statement = dialect.insert(Notification)
+    new = statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=[Notification.recipient_id, Notification.name],
+        index_where=_IS_STATE,
+        set_={"sequence": new.sequence, "payload": new.payload, "timestamp": new.timestamp},
+    )
+
+
+_UPSERTS = {"sqlite": _upsert_for(sqlite), "postgresql": _upsert_for(postgresql)}
+
+
+def _upsert(connection: AsyncConnection) -> Any:
+    return _UPSERTS[connection.dialect.name]
+
+
+_COLUMNS = (
+    Notification.sequence,
+    Notification.name,
+    Notification.payload,
+    Notification.timestamp,
+)
+
+
+def _event(recipient_id: int, row: AnyRow) -> Event:
+    # The stored JSON goes out as it is: reading it only to write it again would be waste.
+    return Event(recipient_id, row.sequence, row.name, orjson.Fragment(row.payload), row.timestamp)
+
+
+_STATE = (
+    select(*_COLUMNS)
+    .where(Notification.recipient_id == bindparam("recipient"), _IS_STATE)
+    .order_by(Notification.sequence)
+)
+_AFTER = (
+    select(*_COLUMNS)
+    .where(
+        Notification.recipient_id == bindparam("recipient"),
+        Notification.sequence > bindparam("cursor"),
+    )
+    .order_by(Notification.sequence)
+)
+_POSITIONS = select(User.id, User.last_sequence, User.pruned_sequence).where(
+    User.id.in_(bindparam("ids", expanding=True))
+)
+
+
+async def backlogs(
+    connection: AsyncConnection, wanted: Sequence[tuple[int, int | None]]
+) -> list[Backlog]:
+    """What each of `wanted`, pairs of recipient and cursor, missed.
+
+    One query tells everybody's position; only who is short costs another. A cursor of None
+    asks for the present state. A person who is gone gets an empty, complete backlog.
+    """
+    ids = list({recipient_id for recipient_id, _ in wanted})
+    rows = await connection.execute(_POSITIONS, {"ids": ids})
+    positions = {row.id: row for row in rows}
+    return [
+        await _backlog(connection, recipient_id, cursor, positions.get(recipient_id))
+        for recipient_id, cursor in wanted
+    ]
+
+
+async def _backlog(
+    connection: AsyncConnection, recipient_id: int, cursor: int | None, position: AnyRow | None
+) -> Backlog:
+    if position is None:
+        return Backlog([], cursor or 0, complete=True)
+    last = position.last_sequence
+    if cursor is None:
+        result = await connection.execute(_STATE, {"recipient": recipient_id})
+        return Backlog([_event(recipient_id, row) for row in result], last, complete=True)
+    if cursor > last or cursor < position.pruned_sequence:
+        return Backlog([], last, complete=True, reset=True)
+    if cursor == last:
+        return Backlog([], last, complete=True)
+    result = await connection.execute(
+        _AFTER.limit(BACKLOG_ROWS), {"recipient": recipient_id, "cursor": cursor}
+    )
+    events = [_event(recipient_id, row) for row in result]
+    if len(events) == BACKLOG_ROWS:
+        return Backlog(events, events[-1].sequence, complete=False)
+    # Rows that were replaced leave holes; below `last` they are no gaps.
+    return Backlog(events, last, complete=True)
+
+
+async def after(connection: AsyncConnection, recipient_id: int, cursor: int) -> list[Event]:
+    """The recipient's notifications with a sequence above `cursor`, ascending."""
+    cursor = min(max(cursor, 0), SEQUENCE_MAX)
+    rows = await connection.execute(_AFTER, {"recipient": recipient_id, "cursor": cursor})
+    return [_event(recipient_id, row) for row in rows]
+
+
+async def since(connection: AsyncConnection, recipient_id: int, timestamp: float) -> list[Event]:
+    """The recipient's notifications at or after `timestamp`, ascending by sequence.
+
+    At or after: events of one transaction share a timestamp, and a reader who asks with the one
+    it saw last must still get the others. It tells repeats by their sequence.
+    """
+    rows = await connection.execute(
+        select(*_COLUMNS)
+        .where(Notification.recipient_id == recipient_id, Notification.timestamp >= timestamp)
+        .order_by(Notification.sequence)
+    )
+    return [_event(recipient_id, row) for row in rows]
+
+
+async def last_sequence(connection: AsyncConnection, recipient_id: int) -> int:
+    """The newest sequence of a person: the cursor that a page is rendered with."""
+    result = await connection.execute(select(User.last_sequence).where(User.id == recipient_id))
+    return result.scalar_one_or_none() or 0
+
+
+async def prune_by_count(connection: AsyncConnection, recipient_id: int, kept_most: int) -> None:
+    """Drop a recipient's oldest kept rows beyond `kept_most`."""
+    oldest_dropped = await connection.scalar(
+        select(Notification.sequence)
+        .where(Notification.recipient_id == recipient_id, Notification.kept)
+        .order_by(Notification.sequence.desc())
+        .offset(kept_most)
+        .limit(1)
+    )
+    if oldest_dropped is not None:
+        await _drop(connection, recipient_id, oldest_dropped)
+
+
+async def prune_by_age(connection: AsyncConnection, before: float, *, people_most: int) -> int:
+    """Drop kept rows older than `before`, of at most `people_most` people; how many people."""
+    result = await connection.execute(
+        select(Notification.recipient_id, Notification.sequence)
+        .where(Notification.timestamp < before, Notification.kept)
+        .order_by(Notification.timestamp)
+        .limit(people_most)
+    )
+    newest: dict[int, int] = {}
+    for row in result:
+        newest[row.recipient_id] = max(newest.get(row.recipient_id, 0), row.sequence)
+    # In the order of the ids, as everybody who locks several people.
+    for recipient_id, sequence in sorted(newest.items()):
+        await _drop(connection, recipient_id, sequence)
+    return len(newest)
+
+
+async def _drop(connection: AsyncConnection, recipient_id: int, up_to: int) -> None:
+    await connection.execute(
+        update(User)
+        .where(User.id == recipient_id, User.pruned_sequence < up_to)
+        .values(pruned_sequence=up_to)
+    )
+    await connection.execute(
+        delete(Notification).where(
+            Notification.recipient_id == recipient_id,
+            Notification.kept,
+            Notification.sequence <= up_to,
+        )
+    )

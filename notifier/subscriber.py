@@ -1,0 +1,193 @@
+"""The cursor of one open stream: live, behind or closed.
+
+Pure: no I/O, no loop, no clock, no database and no logging may come in here. A door (the web
+door or the gateway) owns a subscriber, the hub offers events to it, and the door asks it what
+to write. All methods are plain calls that never wait, so nothing can come between looking at
+the state and changing it.
+
+The rules (section 3 of the design):
+
+- *live* means that cursor plus mailbox is everything up to the newest event: the next event
+  carries the next number.
+- Whatever breaks that (just connected, a gap, a full mailbox, a bus that reconnected) means
+  *behind*, and the one cure is to read the backlog from the cursor.
+- While behind, only the newest sequence heard of is kept, so memory is bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+
+from notifier.events import Event
+
+# Events of one stream that wait for its socket. A browser that lags by more reads the table
+# instead, which drops what was replaced meanwhile; 32 is far above what a burst to one person is.
+MAILBOX_EVENTS = 32
+
+
+class State(Enum):
+    """What a subscriber is in; see the module."""
+
+    LIVE = "live"
+    BEHIND = "behind"
+    CLOSED = "closed"
+
+
+class Ending(Enum):
+    """Why a stream is over; the word goes into logs and metrics."""
+
+    LEFT = "left"
+    SIGNED_OUT = "signed_out"
+    AGED = "aged"
+    DRAINED = "drained"
+
+
+class Offer(Enum):
+    """What became of an offered event; the counters of the metrics carry these words."""
+
+    TAKEN = "taken"
+    REPEATED = "repeated"
+    GAP = "gap"
+    FULL = "full"
+    HEARD = "heard"
+    CLOSED = "closed"
+
+
+class Subscriber:
+    """One stream's cursor and mailbox.
+
+    `cursor` is the last sequence that was given to the door (not the one in the browser's
+    hands; the browser tells that itself when it returns). `None` means that the stream has no
+    cursor yet and begins with the present state. `ring` is called, without arguments, whenever
+    there is something new to do for the door; it must not wait and must not raise.
+    """
+
+    __slots__ = (
+        "_heard",
+        "_mailbox",
+        "cursor",
+        "ending",
+        "recipient_id",
+        "ring",
+        "sign_in_id",
+        "state",
+    )
+
+    def __init__(
+        self, recipient_id: int, sign_in_id: int, cursor: int | None, ring: Callable[[], None]
+    ) -> None:
+        self.recipient_id = recipient_id
+        self.sign_in_id = sign_in_id
+        self.cursor = cursor
+        self.ring = ring
+        self.ending: Ending | None = None
+        self.state = State.BEHIND
+        self._mailbox: list[Event] | None = None
+        # Newest sequence heard of since the current (or the coming) backlog read began.
+        self._heard = 0
+
+    def offer(self, event: Event) -> Offer:
+        """Deliver `event`, drop it as a repeat, or fall behind."""
+        if self.state is State.LIVE:
+            return self._offer_live(event)
+        if self.state is State.CLOSED:
+            return Offer.CLOSED
+        if event.sequence > self._heard:
+            self._heard = event.sequence
+        return Offer.HEARD
+
+    def _offer_live(self, event: Event) -> Offer:
+        mailbox = self._mailbox
+        newest = mailbox[-1].sequence if mailbox else self.cursor
+        assert newest is not None, "a live subscriber has a cursor"
+        if event.sequence <= newest:
+            return Offer.REPEATED
+        if event.sequence > newest + 1:
+            self._fall_behind(event.sequence)
+            return Offer.GAP
+        if mailbox is None:
+            self._mailbox = [event]
+        elif len(mailbox) >= MAILBOX_EVENTS:
+            self._fall_behind(event.sequence)
+            return Offer.FULL
+        else:
+            mailbox.append(event)
+        self.ring()
+        return Offer.TAKEN
+
+    def fall_behind(self, newest: int = 0) -> None:
+        """The mailbox can no longer be trusted to be complete: read the backlog.
+
+        `newest` is a sequence known to exist, when the caller knows one (reconcile does).
+        """
+        if self.state is State.CLOSED:
+            return
+        if self.state is State.BEHIND:
+            # A read that is under way may have begun before what made the caller call.
+            self._heard = max(self._heard, newest)
+            return
+        self._fall_behind(newest)
+
+    def _fall_behind(self, newest: int) -> None:
+        self.state = State.BEHIND
+        self._mailbox = None
+        self._heard = newest
+        self.ring()
+
+    def short_of(self, last_sequence: int) -> bool:
+        """Whether a recipient at `last_sequence` has events that this stream neither holds
+        nor is about to read; what reconcile asks."""
+        if self.state is not State.LIVE:
+            return False
+        newest = self._mailbox[-1].sequence if self._mailbox else self.cursor
+        return newest is not None and newest < last_sequence
+
+    def take(self) -> list[Event]:
+        """Everything in the mailbox, in order; the cursor moves past it."""
+        mailbox = self._mailbox
+        if not mailbox:
+            return []
+        self._mailbox = None
+        self.cursor = mailbox[-1].sequence
+        return mailbox
+
+    def begin_catch_up(self) -> int | None:
+        """The cursor to read the backlog from; None when the present state is wanted.
+
+        What is heard from now on is newer than the read may see. What was heard before was
+        committed before the read begins, so the read will see it; if it does not, it never
+        existed (garbage on the bus), and forgetting it here is what keeps a stream from
+        reading for ever.
+        """
+        assert self.state is State.BEHIND
+        self._heard = 0
+        return self.cursor
+
+    def caught_up(self, cursor: int, *, complete: bool) -> bool:
+        """The door has read the backlog up to `cursor`; `complete` when that is the end of it.
+
+        The end is the recipient's `last_sequence`, read in the same snapshot as the rows.
+        Returns whether the stream is live now; if not, the door reads again.
+        """
+        if self.state is not State.BEHIND:
+            return self.state is State.LIVE
+        self.cursor = cursor
+        if complete and self._heard <= cursor:
+            self.state = State.LIVE
+            return True
+        return False
+
+    def restart(self) -> None:
+        """The cursor is not of this log (too old, or from the future): begin as without one."""
+        if self.state is State.BEHIND:
+            self.cursor = None
+
+    def close(self, ending: Ending) -> None:
+        """The stream is over: nothing more is kept and every offer is dropped."""
+        if self.state is State.CLOSED:
+            return
+        self.state = State.CLOSED
+        self.ending = ending
+        self._mailbox = None
+        self.ring()

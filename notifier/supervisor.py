@@ -1,0 +1,229 @@
+"""Keeps the processes of one machine running: starts, replaces, drains and rolls them over.
+
+The supervisor owns the listening sockets and serves nothing itself, so a process that dies
+takes no connection with it that waits to be accepted, and its replacement continues where it
+was. SIGTERM and SIGINT stop everything, SIGHUP replaces every process one after the other: the
+new one serves before the old one drains.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+log = structlog.get_logger("notifier.supervisor")
+
+# Pauses before a process that ended is started again. The first one is short, because a kill
+# is repaired within 2 s; a process that cannot start is not tried more often than the last one.
+RESTART_FIRST_SECONDS = 0.1
+RESTART_MOST_SECONDS = 30.0
+# A process that lived this long had started well: the next pause is the first one again.
+STEADY_SECONDS = 10.0
+# A new process gets this long to say that it serves, when another waits for it.
+READY_SECONDS = 60.0
+# On top of the drain window, before a process that does not end is killed.
+STOP_EXTRA_SECONDS = 10.0
+# The exit code of a process whose settings or schema are wrong: trying again cannot help.
+EXIT_MISCONFIGURED = 3
+
+
+@dataclass(eq=False)
+class Slot:
+    """One place for a process. `command` gets the descriptors of its life and ready pipes."""
+
+    name: str
+    command: Callable[[int, int], list[str]]
+    fds: tuple[int, ...]
+    process: asyncio.subprocess.Process | None = None
+    pause_seconds: float = RESTART_FIRST_SECONDS
+    replaced: bool = False
+    task: asyncio.Task[None] | None = field(default=None, repr=False)
+
+
+class Supervisor:
+    """Runs a fixed number of processes until it is told to stop."""
+
+    def __init__(self, slots: list[Slot], *, drain_seconds: float) -> None:
+        self._slots = slots
+        self._stop_seconds = drain_seconds + STOP_EXTRA_SECONDS
+        self._stopping = asyncio.Event()
+        # What our processes are told: the same as we were, so that Ctrl-C is quick for all.
+        self._stop_signal = signal.SIGTERM
+        self._rolling: asyncio.Task[None] | None = None
+        self._was_ready = False
+        self._exit_code = 0
+        # Children hold the other end: when the supervisor is gone they notice and drain.
+        self._life_read, self._life_write = os.pipe()
+
+    async def run(self) -> int:
+        """Start everything, keep it running; the exit code of the whole."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop_for, number)
+        loop.add_signal_handler(signal.SIGHUP, self._roll_soon)
+        for slot in self._slots:
+            slot.task = loop.create_task(self._keep(slot))
+        await self._stopping.wait()
+        if self._rolling is not None:
+            self._rolling.cancel()
+        await asyncio.gather(*(self._end(slot) for slot in self._slots))
+        os.close(self._life_write)
+        os.close(self._life_read)
+        return self._exit_code
+
+    def _stop_for(self, number: signal.Signals) -> None:
+        self._stop_signal = number
+        self._stopping.set()
+
+    async def _keep(self, slot: Slot) -> None:
+        loop = asyncio.get_running_loop()
+        while not self._stopping.is_set():
+            started = loop.time()
+            process, ready = await self._start(slot)
+            slot.process = process
+            if await ready:
+                self._was_ready = True
+                log.info("process_ready", process=slot.name, pid=process.pid)
+            code = await process.wait()
+            if self._stopping.is_set() or slot.process is not process:
+                return
+            self._note_end(slot, process.pid, code)
+            if code == EXIT_MISCONFIGURED and not self._was_ready:
+                self._exit_code = EXIT_MISCONFIGURED
+                self._stopping.set()
+                return
+            if loop.time() - started > STEADY_SECONDS:
+                slot.pause_seconds = RESTART_FIRST_SECONDS
+            await asyncio.sleep(slot.pause_seconds)
+            slot.pause_seconds = min(slot.pause_seconds * 2, RESTART_MOST_SECONDS)
+
+    def _note_end(self, slot: Slot, pid: int, code: int) -> None:
+        cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        log.error(
+            "process_ended_abnormally",
+            process=slot.name,
+            pid=pid,
+            cause=cause,
+            again_in_seconds=slot.pause_seconds,
+        )
+
+    async def _start(self, slot: Slot) -> tuple[asyncio.subprocess.Process, asyncio.Future[bool]]:
+        """A new process for `slot`, and whether it came to serve (False: it ended first)."""
+        ready_read, ready_write = os.pipe()
+        command = slot.command(self._life_read, ready_write)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                pass_fds=(*slot.fds, self._life_read, ready_write),
+                stdin=subprocess.DEVNULL,
+            )
+        finally:
+            os.close(ready_write)
+        loop = asyncio.get_running_loop()
+        ready: asyncio.Future[bool] = loop.create_future()
+
+        def readable() -> None:
+            said = os.read(ready_read, 16)
+            loop.remove_reader(ready_read)
+            os.close(ready_read)
+            if not ready.done():
+                # Nothing but the end of the pipe: the process is gone.
+                ready.set_result(bool(said))
+
+        loop.add_reader(ready_read, readable)
+        return process, ready
+
+    # -- rolling restart and stop ----------------------------------------------------------
+
+    def _roll_soon(self) -> None:
+        if self._rolling is None or self._rolling.done():
+            self._rolling = asyncio.get_running_loop().create_task(self._roll())
+
+    async def _roll(self) -> None:
+        log.info("rolling_restart_begins")
+        for slot in self._slots:
+            if not await self._replace(slot):
+                log.error("rolling_restart_given_up", process=slot.name)
+                return
+        log.info("rolling_restart_done")
+
+    async def _replace(self, slot: Slot) -> bool:
+        """Start a new process, then drain the old one. The old one stays if the new one fails."""
+        old, old_task = slot.process, slot.task
+        process, ready = await self._start(slot)
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                serves = await ready
+        except TimeoutError:
+            serves = False
+        if not serves:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+            return False
+        # From here on the old task sees that the process is not its own any more, and ends.
+        slot.process = process
+        slot.task = asyncio.get_running_loop().create_task(self._adopt(slot, process))
+        log.info("process_ready", process=slot.name, pid=process.pid)
+        if old is not None:
+            await self._terminate(old, slot.name)
+        if old_task is not None and old is None:
+            old_task.cancel()
+        return True
+
+    async def _adopt(self, slot: Slot, process: asyncio.subprocess.Process) -> None:
+        code = await process.wait()
+        if self._stopping.is_set() or slot.process is not process:
+            return
+        self._note_end(slot, process.pid, code)
+        await self._keep(slot)
+
+    async def _end(self, slot: Slot) -> None:
+        process = slot.process
+        if process is not None:
+            await self._terminate(process, slot.name)
+        if slot.task is not None:
+            slot.task.cancel()
+            await asyncio.gather(slot.task, return_exceptions=True)
+
+    async def _terminate(self, process: asyncio.subprocess.Process, name: str) -> None:
+        if process.returncode is None:
+            process.send_signal(self._stop_signal)
+        try:
+            async with asyncio.timeout(self._stop_seconds):
+                code = await process.wait()
+        except TimeoutError:
+            log.error("process_killed", process=name, pid=process.pid)
+            process.kill()
+            await process.wait()
+            self._exit_code = 1
+            return
+        # By the signal itself: it had not come to serve yet.
+        if code not in (0, EXIT_MISCONFIGURED, -self._stop_signal):
+            log.error("process_ended_abnormally", process=name, pid=process.pid, cause=code)
+            self._exit_code = 1
+
+
+def command_for(kind: str, socket_fd: int) -> Callable[[int, int], list[str]]:
+    """The command line of a process of `kind` that serves `socket_fd`."""
+
+    def command(life_fd: int, ready_fd: int) -> list[str]:
+        return [
+            sys.executable,
+            "-m",
+            "notifier",
+            "process",
+            kind,
+            f"--socket={socket_fd}",
+            f"--life={life_fd}",
+            f"--ready={ready_fd}",
+        ]
+
+    return command

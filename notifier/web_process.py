@@ -1,0 +1,81 @@
+"""One web process: hypercorn on a socket that was handed over, and a drain before it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+import structlog
+import uvloop
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+
+from notifier.app import create_app
+from notifier.drain import drain
+from notifier.engine import Engine
+from notifier.settings import Settings
+
+log = structlog.get_logger("notifier.web")
+
+# For requests in flight after the streams have ended.
+GRACEFUL_SECONDS = 2.0
+# Headers or a form that take longer to arrive are not waited for.
+READ_TIMEOUT_SECONDS = 30
+# Long enough for a browser to reuse its connection for the next page.
+KEEP_ALIVE_SECONDS = 75
+# With Ctrl-C somebody is waiting for the prompt.
+INTERRUPTED_DRAIN_SECONDS = 1.0
+
+
+def config_for(fd: int) -> Config:
+    """hypercorn's settings for one process that serves the listening socket `fd`."""
+    config = Config()
+    config.bind = [f"fd://{fd}"]
+    # 0: serve in this process. Processes are the supervisor's business.
+    config.workers = 0
+    config.include_server_header = False
+    config.graceful_timeout = GRACEFUL_SECONDS
+    config.read_timeout = READ_TIMEOUT_SECONDS
+    config.keep_alive_timeout = KEEP_ALIVE_SECONDS
+    config.h11_max_incomplete_size = 32 * 1024
+    config.accesslog = None
+    config.errorlog = "-"
+    config.loglevel = "WARNING"
+    return config
+
+
+def run(settings: Settings, fd: int, ready: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `ready` is called once requests are answered."""
+    uvloop.run(_serve(settings, fd, ready))
+
+
+async def _serve(settings: Settings, fd: int, ready: Callable[[], None]) -> None:
+    app = create_app(settings)
+    engine: Engine = app.extensions["notifier"]
+    stopping = stop_signal(settings)
+
+    async def shutdown() -> None:
+        # Called once the app has started and the socket is served.
+        ready()
+        seconds = await stopping
+        log.info("draining", streams=engine.hub.streams, seconds=seconds)
+        await drain(engine, seconds=seconds)
+
+    await serve(app, config_for(fd), shutdown_trigger=shutdown)
+
+
+def stop_signal(settings: Settings) -> asyncio.Future[float]:
+    """Done at the first SIGTERM or SIGINT, with the seconds that the drain may take."""
+    loop = asyncio.get_running_loop()
+    stopping: asyncio.Future[float] = loop.create_future()
+
+    def stop(seconds: float) -> None:
+        if not stopping.done():
+            stopping.set_result(seconds)
+
+    loop.add_signal_handler(signal.SIGTERM, stop, settings.drain_seconds)
+    loop.add_signal_handler(
+        signal.SIGINT, stop, min(settings.drain_seconds, INTERRUPTED_DRAIN_SECONDS)
+    )
+    return stopping
