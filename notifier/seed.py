@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import defaultdict
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -125,7 +126,7 @@ class _Author:
         self._faker = Faker("en_US")
 
     def chance(self, *about: object) -> random.Random:
-        return random.Random(f"{RANDOM_SEED} {about}")  # noqa: S311  Nothing here is a secret.
+        return random.Random(f"{RANDOM_SEED} {about}")
 
     def person(self, number: int) -> dict[str, Any]:
         """The demo person of that number, all but the password."""
@@ -182,21 +183,26 @@ async def _write_messages(
 ) -> int:
     """Messages between each newcomer and some of `names`, stored and numbered as sent ones are."""
     rows: list[dict[str, Any]] = []
+    everybody = list(names)
+    guides = [person_id for person_id, name in names.items() if name in GUIDES]
     for person_id, username in newcomers.items():
         chance = author.chance("messages", username)
-        for friend in _friends(chance, person_id, names):
+        # Everybody writes with the guides, whose inboxes are looked at first, and with some others.
+        friends = [*guides, *chance.sample(everybody, min(FRIENDS_MOST, len(everybody)))]
+        for friend in friends:
+            if friend == person_id:
+                continue
             sender, recipient = chance.sample([person_id, friend], 2)
             sent_at, body = author.moment(chance), author.text(chance, _MESSAGES)
             rows.append(
                 {"sender_id": sender, "recipient_id": recipient, "body": body, "sent_at": sent_at}
             )
     rows.sort(key=itemgetter("sent_at"))
-    recipients = sorted({row["recipient_id"] for row in rows})
+    received: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        received[row["recipient_id"]].append(row)
     # In the order of the ids, as everybody who locks several people.
-    states = [
-        await _number(connection, recipient, [r for r in rows if r["recipient_id"] == recipient])
-        for recipient in recipients
-    ]
+    states = [await _number(connection, one, received[one]) for one in sorted(received)]
     timestamps = {state.recipient_id: state.timestamp for state in states}
     stored = await connection.execute(
         insert(Message).returning(Message.id, sort_by_parameter_order=True), rows
@@ -215,14 +221,6 @@ async def _write_messages(
     # Nothing is pruned here; the next real event does that.
     await notifications.store(connection, kept, states, kept_most=SEQUENCE_MAX)
     return len(rows)
-
-
-def _friends(chance: random.Random, person_id: int, names: dict[int, str]) -> list[int]:
-    """Whom a newcomer exchanges a message with: the guides, whose inboxes are looked at first,
-    and a few others."""
-    others = [other for other in names if other != person_id]
-    guides = [other for other in others if names[other] in GUIDES]
-    return guides + chance.sample(others, min(FRIENDS_MOST, len(others)))
 
 
 async def _number(connection: AsyncConnection, recipient: int, rows: list[dict[str, Any]]) -> Event:

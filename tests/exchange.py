@@ -45,6 +45,7 @@ class Exchange:
     def __init__(self, port: int) -> None:
         self.port = port
         self._wire = h11.Connection(h11.CLIENT)
+        self._writer: asyncio.StreamWriter | None = None
 
     async def open(
         self, method: str, path: str, headers: Iterable[tuple[str, str]], body: bytes = b""
@@ -73,12 +74,14 @@ class Exchange:
     @property
     def local_port(self) -> int:
         """Our end's port, by which the process at the other end can be found."""
+        assert self._writer is not None, "not open"
         port = self._writer.get_extra_info("sockname")[1]
         assert isinstance(port, int)
         return port
 
     def close(self) -> None:
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
 
     async def _events(self) -> AsyncIterator[Any]:
         while True:
