@@ -30,9 +30,7 @@ def create_app(settings: Settings) -> Quart:
     )
     engine = Engine(settings)
     passwords = Passwords(settings.password_hashers)
-    app.extensions["notifier"] = engine
-    app.extensions["notifier_passwords"] = passwords
-    web.install(app)
+    web.install(app, settings, engine, passwords)
 
     @app.before_serving
     async def start() -> None:

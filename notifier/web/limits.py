@@ -1,0 +1,126 @@
+"""How often who may do what: the `limits` library over Redis where there is one, else in memory.
+
+A Redis that is away must neither stop people nor let them guess passwords: then each process counts
+for itself, and looks for Redis again a little later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import math
+import time
+
+import structlog
+from limits import RateLimitItem, RateLimitItemPerMinute, parse
+from limits.aio.storage import MemoryStorage, RedisStorage, Storage
+from limits.aio.strategies import MovingWindowRateLimiter
+from quart import request
+from redis.exceptions import RedisError
+
+from notifier.errors import TooMany
+from notifier.settings import Settings
+from notifier.web.site import site
+
+log = structlog.get_logger("notifier.limits")
+
+# Guessing: from one place against one name, from one place against any, from anywhere against one.
+# A person mistypes a few times; an office behind one address signs in some dozens; and whoever is
+# guessed at by many places waits at most the last of these windows.
+SIGN_IN_HERE = parse("10 per 5 minutes")
+SIGN_IN_ADDRESS = parse("60 per 5 minutes")
+SIGN_IN_ACCOUNT = parse("40 per 5 minutes")
+# A class of thirty registers from one address in an hour; a script wants thousands.
+REGISTER_ADDRESS = parse("40 per hour")
+# Faster than anybody writes, slower than any flood.
+SEND_PERSON = RateLimitItemPerMinute(60)
+POST_PERSON = RateLimitItemPerMinute(20)
+PASSWORD_PERSON = parse("10 per 5 minutes")
+
+# A Redis that does not answer is left alone this long, so that not every request waits for it.
+REDIS_AGAIN_SECONDS = 5.0
+REDIS_TIMEOUT_SECONDS = 0.5
+# Whoever holds an IPv6 address holds at least this network of them.
+IPV6_PREFIX = 64
+
+
+class Limits:
+    """Counts what people do, and refuses what is too much."""
+
+    def __init__(self, given: Settings) -> None:
+        self.on = given.limits_on
+        self._own = MovingWindowRateLimiter(MemoryStorage())
+        self._shared = self._own
+        if given.redis_url:
+            self._shared = MovingWindowRateLimiter(_redis(given))
+        self._redis_again_at = 0.0
+
+    async def spend(self, limit: RateLimitItem, kind: str, *whose: str) -> None:
+        """Count one more. Raises `TooMany`, with the seconds until there is room again."""
+        if not self.on:
+            return
+        key = (kind, *whose)
+        if self._shared is not self._own and time.monotonic() >= self._redis_again_at:
+            try:
+                async with asyncio.timeout(2 * REDIS_TIMEOUT_SECONDS):
+                    await _spend(self._shared, limit, key)
+                return
+            except (RedisError, OSError) as error:
+                self._redis_again_at = time.monotonic() + REDIS_AGAIN_SECONDS
+                log.warning("limits_without_redis", reason=type(error).__name__)
+        await _spend(self._own, limit, key)
+
+
+async def spend(limit: RateLimitItem, kind: str, *whose: str) -> None:
+    """As `Limits.spend`, on the limits of this app."""
+    await site().limits.spend(limit, kind, *whose)
+
+
+def _redis(given: Settings) -> Storage:
+    return RedisStorage(
+        f"async+{given.redis_url}",
+        implementation="redispy",
+        key_prefix=f"{given.channel_prefix}:limits",
+        socket_timeout=REDIS_TIMEOUT_SECONDS,
+        socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
+    )
+
+
+async def _spend(
+    limiter: MovingWindowRateLimiter, limit: RateLimitItem, key: tuple[str, ...]
+) -> None:
+    if await limiter.hit(limit, *key):
+        return
+    window = await limiter.get_window_stats(limit, *key)
+    seconds = min(max(1, math.ceil(window.reset_time - time.time())), limit.get_expiry())
+    raise TooMany(
+        f"That was too often in a short time. Please try again in {_spoken(seconds)}.",
+        retry_after=seconds,
+    )
+
+
+def _spoken(seconds: int) -> str:
+    if seconds < 90:
+        return "a second" if seconds == 1 else f"{seconds} seconds"
+    return f"{math.ceil(seconds / 60)} minutes"
+
+
+def address() -> str:
+    """Where the request comes from, in the unit in which addresses are handed out.
+
+    `X-Forwarded-For` is believed only as far as our own proxies wrote it: counted from its end.
+    """
+    client = request.scope.get("client")
+    found = str(client[0]) if client else ""
+    proxies = site().settings.trusted_proxies
+    if proxies:
+        named = ",".join(request.headers.getlist("X-Forwarded-For")).split(",")
+        if len(named) >= proxies:
+            found = named[-proxies].strip()
+    try:
+        ip = ipaddress.ip_address(found)
+    except ValueError:
+        return found[:64]
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is None:
+        return str(ipaddress.ip_network((ip, IPV6_PREFIX), strict=False))
+    return str(ip)

@@ -1,0 +1,106 @@
+"""Pages: what every one of them is given, and how times and people are shown.
+
+A page of a signed-in person carries its cursor and its unread count; both come from the transaction
+that read its content, so that whatever commits after it still arrives by the stream.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from babel.dates import format_datetime, format_timedelta
+from quart import Quart, Response, render_template
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from notifier import messages, notifications
+from notifier.avatar import avatar
+from notifier.web import assets
+from notifier.web.sign_in import visitor
+from notifier.web.site import site
+
+LOCALE = "en"
+MINUTE_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Up to where a page shows a person's state: its cursor, and the unread count at it."""
+
+    cursor: int
+    unread: int
+
+
+async def standing(connection: AsyncConnection, person_id: int) -> Standing:
+    """The standing in the snapshot of the caller's transaction."""
+    return Standing(
+        cursor=await notifications.last_sequence(connection, person_id),
+        unread=await messages.unread_count(connection, person_id),
+    )
+
+
+async def fragment(template: str, **content: object) -> Response:
+    """A piece of a page, for a script that puts it into one."""
+    me = await visitor().find()
+    return Response(await render_template(template, me=me, **content))
+
+
+async def page(
+    template: str, at: Standing | None = None, *, status_code: int = 200, **content: object
+) -> Response:
+    """The page that `template` makes; `at` when its content was read in a transaction."""
+    me = await visitor().find()
+    if me is not None and at is None:
+        async with site().engine.database.read() as connection:
+            at = await standing(connection, me.person_id)
+    markup = await render_template(
+        template,
+        me=me,
+        standing=at,
+        stream_url=stream_address(),
+        heartbeat_seconds=f"{site().settings.heartbeat_seconds:g}",
+        **content,
+    )
+    return Response(markup, status_code)
+
+
+def see_other(path: str) -> Response:
+    """After a POST: the browser gets `path`, and reloading it sends nothing again."""
+    return Response(status=303, headers={"Location": path})
+
+
+def stream_address() -> str:
+    """Where pages open their stream."""
+    elsewhere = site().settings.stream_url
+    return f"{elsewhere.removesuffix('/stream')}/stream"
+
+
+def time_ago(seconds: float) -> str:
+    """As people say it: "3 minutes ago"."""
+    passed = int(time.time() - seconds)
+    if passed < MINUTE_SECONDS:
+        return "just now"
+    # A threshold of 1 rounds down like the script does, so that nothing flickers at load.
+    return format_timedelta(-passed, threshold=1, add_direction=True, locale=LOCALE)
+
+
+def iso_time(seconds: float) -> str:
+    """For machines, and for the script that knows the reader's zone."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def exact_time(seconds: float) -> str:
+    """The exact time for readers without the script, whose zone we do not know."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return f"{format_datetime(moment, 'd MMMM y, HH:mm', locale=LOCALE)} UTC"
+
+
+def install_templates(app: Quart) -> None:
+    """Filters and functions that the templates use."""
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals["asset"] = assets.address
+    app.jinja_env.filters.update(
+        avatar=avatar, time_ago=time_ago, iso_time=iso_time, exact_time=exact_time
+    )

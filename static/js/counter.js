@@ -1,0 +1,24 @@
+// How many characters are left under a field, counted as people count them: one emoji is one.
+// It must never cut what somebody types; the server says no to what is too long, and keeps it.
+
+const segmenter = "Segmenter" in Intl ? new Intl.Segmenter() : null;
+// Said only when it begins to matter.
+const NEAR = 40;
+
+export function countCharacters(text) {
+  return segmenter ? [...segmenter.segment(text)].length : [...text].length;
+}
+
+export function watchCounters(root = document) {
+  for (const field of root.querySelectorAll("[data-most]")) {
+    const place = document.getElementById(field.dataset.counter);
+    const show = () => {
+      const left = Number(field.dataset.most) - countCharacters(field.value.trim());
+      place.textContent = left < 0 ? `${-left} too many` : left <= NEAR ? `${left} left` : "";
+      place.classList.toggle("over", left < 0);
+      field.setCustomValidity("");
+    };
+    field.addEventListener("input", show);
+    show();
+  }
+}

@@ -1,0 +1,81 @@
+// Everything live on a page, behind one call: `live.on(name, handler)`, then `live.start()`.
+// It must never show anything itself; handlers do.
+
+import { Alone } from "./alone.js";
+import { Cursor } from "./cursor.js";
+import { Tabs, canShare } from "./tabs.js";
+
+const NOTIFICATIONS_URL = "/notifications";
+// A page that reloads on `reset` and is told `reset` again must not reload for ever.
+const RESET_KEY = "notifier-reset-at";
+const RESET_AGAIN_MS = 60_000;
+
+export class Live {
+  #page;
+  #cursor;
+  #handlers = new Map();
+  #showState;
+  #way = null;
+
+  // page: the data attributes of <body>; showState(state) is told every change of state.
+  constructor(page, showState) {
+    this.#page = page;
+    this.#showState = showState;
+    this.#cursor = new Cursor(Number(page.cursor), (event) =>
+      this.#handlers.get(event.name)?.(event),
+    );
+  }
+
+  on(name, handler) {
+    this.#handlers.set(name, handler);
+  }
+
+  start() {
+    const options = {
+      name: `notifier-stream-${this.#page.personId}`,
+      streamUrl: this.#page.streamUrl,
+      notificationsUrl: NOTIFICATIONS_URL,
+      heartbeatMs: Number(this.#page.heartbeat) * 1000,
+      names: [...this.#handlers.keys()],
+      cursor: () => this.#cursor.sequence,
+      sequence: () => this.#cursor.sequence,
+      fetchAfter: () => this.#cursor.hold(() => this.#fetchAfter()),
+    };
+    const hear = {
+      event: (event) => this.#cursor.take(event),
+      state: (state) => this.#showState(state),
+      signedOut: () => this.#signedOut(),
+      reset: () => this.#reset(),
+    };
+    this.#way = canShare() ? new Tabs(options, hear) : new Alone(options, hear);
+    this.#way.join();
+    // Never `beforeunload`: it keeps a page out of the back-forward cache and does not fire on phones.
+    window.addEventListener("pagehide", () => this.#way.leave());
+    window.addEventListener("pageshow", (event) => event.persisted && this.#way.join());
+    window.addEventListener("online", () => this.#way.nudge());
+    window.addEventListener("offline", () => this.#way.lostNetwork());
+    document.addEventListener("visibilitychange", () => this.#way.nudge());
+  }
+
+  async #fetchAfter() {
+    const reply = await fetch(`${NOTIFICATIONS_URL}?after=${this.#cursor.sequence}`, {
+      headers: { Accept: "application/json" },
+      cache: "no-store",
+    });
+    return reply.ok ? reply.json() : [];
+  }
+
+  #signedOut() {
+    this.#way.leave();
+    location.assign("/login");
+  }
+
+  #reset() {
+    const last = Number(sessionStorage.getItem(RESET_KEY) ?? 0);
+    if (Date.now() - last < RESET_AGAIN_MS) return false;
+    sessionStorage.setItem(RESET_KEY, String(Date.now()));
+    this.#way.leave();
+    location.reload();
+    return true;
+  }
+}

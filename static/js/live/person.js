@@ -1,0 +1,15 @@
+// When another person signs in in this browser, a page of the one before shows what is not theirs
+// and would send in the other's name: it starts anew. It must never touch the cookie.
+
+const KEY = "notifier-person";
+
+export function followPerson(personId) {
+  localStorage.setItem(KEY, personId);
+  const check = () => {
+    const now = localStorage.getItem(KEY);
+    if (now !== null && now !== personId) location.reload();
+  };
+  // `storage` fires in the other tabs only; a page out of the back-forward cache has missed it.
+  window.addEventListener("storage", (event) => event.key === KEY && check());
+  window.addEventListener("pageshow", (event) => event.persisted && check());
+}
