@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import Browser, async_playwright
 
 from tests.person import Person
-from tests.processes import RedisServer, Server
+from tests.processes import PostgresServer, RedisServer, Server
 
 _numbers = itertools.count(1)
 
@@ -56,6 +56,16 @@ async def redis(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Redis
     await server.start()
     yield server
     await server.stop()
+
+
+@pytest.fixture(scope="session")
+async def postgres() -> AsyncIterator[PostgresServer]:
+    """One PostgreSQL for all tests of this run; each takes a database of its own."""
+    server = PostgresServer()
+    await server.start()
+    yield server
+    await server.stop()
+    server.remove()
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import shutil
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+import asyncpg
 
 from tests.exchange import request
 from tests.patience import until
@@ -45,7 +49,10 @@ class Program:
         self.log = folder / "log"
         self.process: asyncio.subprocess.Process | None = None
 
-    async def launch(self, *command: str | Path, env: Mapping[str, str]) -> None:
+    async def launch(
+        self, *command: str | Path, env: Mapping[str, str], user: str | None = None
+    ) -> None:
+        """Start `command`, as `user` where that is not who runs the tests."""
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *command,
@@ -55,6 +62,9 @@ class Program:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                user=user,
+                group=user,
+                extra_groups=None if user is None else [],
             )
 
     @property
@@ -70,12 +80,12 @@ class Program:
     def output(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
-    async def stop(self) -> int:
+    async def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end; its exit code."""
         if self.process is None:
             return 0
         with contextlib.suppress(ProcessLookupError):
-            self.process.terminate()
+            self.process.send_signal(how)
         return await self.gone()
 
     async def kill(self) -> None:
@@ -122,6 +132,68 @@ class RedisServer(Program):
             return False
 
         await until(answers, "Redis answers", START_CEILING_SECONDS)
+
+
+class PostgresServer(Program):
+    """A real PostgreSQL, made anew in a folder of its own; fast because it may forget."""
+
+    def __init__(self) -> None:
+        # PostgreSQL refuses to run as root, and pytest's folders are closed to everybody else.
+        self.user = "postgres" if os.getuid() == 0 else None
+        super().__init__(Path(tempfile.mkdtemp(prefix="notifier-postgres-")))
+        if self.user is not None:
+            shutil.chown(self.folder, self.user, self.user)
+        self.port = free_port()
+        self.databases = itertools.count(1)
+
+    async def start(self) -> None:
+        data = str(self.folder / "data")
+        if self.process is None:
+            make = [_postgres("initdb"), "-D", data, "-U", "notifier", "-A", "trust", "--no-sync"]
+            await self.launch(*make, env=environment(), user=self.user)
+            assert await self.gone() == 0, self.output()
+        address = ["-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder)]
+        command = [_postgres("postgres"), "-D", data, *address, "-c", "fsync=off"]
+        await self.launch(*command, env=environment(), user=self.user)
+
+        async def answers() -> bool:
+            self.alive()
+            with contextlib.suppress(OSError, asyncpg.PostgresError):
+                await self._execute("SELECT 1")
+                return True
+            return False
+
+        await until(answers, "PostgreSQL answers", START_CEILING_SECONDS)
+
+    async def new_database(self) -> str:
+        """The address of a database that nobody has used."""
+        name = f"notifier{next(self.databases)}"
+        await self._execute(f"CREATE DATABASE {name}")
+        return f"postgres://notifier@127.0.0.1:{self.port}/{name}"
+
+    async def stop(self, how: signal.Signals = signal.SIGINT) -> int:
+        # SIGINT does not wait for its clients to leave, SIGTERM would.
+        return await super().stop(how)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder)
+
+    async def _execute(self, statement: str) -> None:
+        connection = await asyncpg.connect(
+            host="127.0.0.1", port=self.port, user="notifier", database="postgres"
+        )
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+def _postgres(program: str) -> str:
+    """Debian keeps PostgreSQL's own programs out of the path."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    found = shutil.which(program, path=os.pathsep.join([*map(str, folders), os.environ["PATH"]]))
+    assert found, f"PostgreSQL's {program} is missing: scripts/test installs it"
+    return found
 
 
 class Server(Program):
