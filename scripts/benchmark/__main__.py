@@ -37,7 +37,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--door", action="append", choices=DOORS, help="visit only this door; may be repeated")
     add("--streams", type=int, help=f"streams held (default {load.streams:,})")
     add("--rate", type=float, help=f"events a second (default {load.rate:,.0f})")
-    add("--seconds", type=float, help=f"seconds of events at each door (default {load.seconds:.0f})")
+    add(
+        "--seconds", type=float, help=f"seconds of events at each door (default {load.seconds:.0f})"
+    )
     add("--messages", type=int, help=f"messages sent by each way (default {load.messages:,})")
     add("--json", type=Path, metavar="PATH", help="write the raw figures here")
     add("--markdown", type=Path, metavar="PATH", help="write the tables here, for the docs")

@@ -14,13 +14,16 @@ from html import escape
 # Pixels. A bar's label stands left of it, its figure right of it.
 WIDTH, LABEL, VALUE = 760, 230, 150
 BAR, GAP, GROUP_GAP, HEAD, FOOT = 20, 8, 30, 64, 34
+# A figure is at most this wide.
+TEXT = 84
 # A small value still shows.
 BAR_LEAST = 2
 
 STYLE = """
 text{font:13px system-ui,-apple-system,"Segoe UI",sans-serif;fill:#24292f}
 .t{font-size:17px;font-weight:600}.s,.b{fill:#57606a;font-size:12px}.g{font-weight:600}
-.bg{fill:#fff}.o{fill:#0969da}.p{fill:#afb8c1}.l{stroke:#cf222e;stroke-width:1.5;stroke-dasharray:4 3}
+.bg{fill:#fff}.o{fill:#0969da}.p{fill:#afb8c1}
+.l{stroke:#cf222e;stroke-width:1.5;stroke-dasharray:4 3}
 @media (prefers-color-scheme:dark){text{fill:#e6edf3}.s,.b{fill:#9198a1}.bg{fill:#0d1117}
 .o{fill:#4493f8}.p{fill:#656c76}.l{stroke:#f85149}}
 """
@@ -46,7 +49,9 @@ class Group:
 def bar_chart(title: str, subtitle: str, groups: Sequence[Group], *, log: bool = False) -> str:
     """An SVG document. `log`: a logarithmic scale, said in the subtitle, for what spans decades."""
     most = max([max(b.value, b.limit or 0) for g in groups for b in g.bars], default=1) or 1
-    scale = _Scale(most, min([b.value for g in groups for b in g.bars if b.value > 0], default=1), log)
+    scale = _Scale(
+        most, min([b.value for g in groups for b in g.bars if b.value > 0], default=1), log
+    )
     parts: list[str] = []
     y = HEAD
     for group in groups:
@@ -106,7 +111,7 @@ def _bar(bar: Bar, y: int, scale: _Scale) -> list[str]:
         x = LABEL + scale.width(bar.limit)
         parts.append(f'<line class="l" x1="{x:.1f}" x2="{x:.1f}" y1="{y - 3}" y2="{y + BAR + 3}"/>')
         # The figure never stands on the dashed line.
-        if end <= x + 4 and x - end < VALUE:
+        if end - 4 <= x <= end + TEXT:
             end = x
     return [*parts, _text(end + 8, y + 15, bar.text, "v")]
 

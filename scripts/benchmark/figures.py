@@ -33,9 +33,7 @@ class Figure:
         return None if value is None or budget is None else value <= budget
 
 
-MEMORY = Figure(
-    "hold", "kib", "memory per idle stream", "KiB", 1, True, {"gateway": 3, "web": 40}
-)
+MEMORY = Figure("hold", "kib", "memory per idle stream", "KiB", 1, True, {"gateway": 3, "web": 40})
 CONNECT = Figure(
     "connect", "cpu_us", "CPU per connect", "µs", 0, True, {"gateway": 100, "web": 1_500}
 )
@@ -43,9 +41,7 @@ DELIVER = Figure(
     "deliver", "cpu_us", "CPU per delivered event", "µs", 1, True, {"gateway": 30, "web": 120}
 )
 P99 = Figure("deliver", "p99_ms", "publish to socket, p99", "ms", 2, True, {"gateway": 3})
-STORM = Figure(
-    "storm", "seconds", "storm: until the last is live", "s", 1, True, {"gateway": 10}
-)
+STORM = Figure("storm", "seconds", "storm: until the last is live", "s", 1, True, {"gateway": 10})
 
 DOOR_FIGURES = (
     MEMORY,
@@ -62,6 +58,7 @@ DOOR_FIGURES = (
     Figure("deliver", "lost", "  lost"),
     Figure("deliver", "duplicated", "  duplicated"),
     Figure("deliver", "out_of_order", "  out of order"),
+    Figure("deliver", "catch_ups", "  caught up from the table"),
     STORM,
     Figure("storm", "cpu_us", "storm: CPU per return", "µs"),
     Figure("storm", "connected", "  returned"),
@@ -98,7 +95,9 @@ def faults(results: Mapping[str, Any]) -> list[str]:
     for name, door in results["doors"].items():
         parts = [(f"{name} {part}", door.get(part, {})) for part in ("deliver", "storm")]
         found += [sentence for where, part in parts for sentence in _faults_of(where, part)]
-        found += [f"{name}: {count} streams: {why}" for why, count in door.get("failures", {}).items()]
+        found += [
+            f"{name}: {count} streams: {why}" for why, count in door.get("failures", {}).items()
+        ]
     for point in results.get("growth", []):
         where = f"growth, {point['streams']} streams, {point['processes']} processes"
         found += _faults_of(where, point["deliver"])

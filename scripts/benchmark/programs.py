@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 # Generous for a cold start on a machine that others use too; a server that needs it is broken.
 START_CEILING_SECONDS = 60
@@ -35,12 +36,13 @@ def free_port() -> int:
 def program(
     command: list[str], box: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A program in a process group of its own, its output in `box`; ended at the end."""
+    """A program in a process group of its own, at home in `box`; ended at the end."""
     log = box / f"{Path(command[0]).name}.log"
     with log.open("ab") as output:
         started = subprocess.Popen(  # noqa: S603 (the commands are this package's own)
             command,
-            env={**os.environ, **(environment or {})},
+            env=_environment(environment or {}),
+            cwd=box,
             stdout=output,
             stderr=output,
             start_new_session=True,
@@ -50,7 +52,28 @@ def program(
         if started.poll() is not None:
             raise BenchError(f"{_name(command)} ended with {started.returncode}: {tail(log)}")
     finally:
-        _end(started)
+        _end(started, _name(command))
+
+
+def _environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what would set up Notifier otherwise than the run says."""
+    settings = {"SECRET_KEY", "SECRET_KEY_FALLBACKS", "DATABASE_URL", "REDIS_URL", "POSTS_PER_PAGE"}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in settings and not name.startswith("NOTIFIER_")
+    }
+    return kept | dict(ours)
+
+
+def run_to_end(command: list[str], box: Path, environment: Mapping[str, str]) -> None:
+    """A program that does one thing; its last words when it fails."""
+    done = subprocess.run(  # noqa: S603
+        command, env=_environment(environment), cwd=box, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise BenchError(f"{_name(command)} ended with {done.returncode}: {' / '.join(said[-3:])}")
 
 
 def _name(command: list[str]) -> str:
@@ -62,13 +85,13 @@ def tail(log: Path) -> str:
     return " / ".join(lines[-3:]) or "it said nothing"
 
 
-def _end(started: subprocess.Popen[bytes]) -> None:
+def _end(started: subprocess.Popen[Any], name: str) -> None:
     with contextlib.suppress(ProcessLookupError):
         started.send_signal(signal.SIGTERM)
     try:
         started.wait(STOP_CEILING_SECONDS)
     except subprocess.TimeoutExpired:
-        sys.stderr.write(f"\n{_name(list(map(str, started.args)))} did not stop and was killed\n")
+        sys.stderr.write(f"\n{name} did not stop and was killed\n")
     with contextlib.suppress(ProcessLookupError):
         os.killpg(started.pid, signal.SIGKILL)
     started.wait()
@@ -87,7 +110,7 @@ def wait_ready(started: subprocess.Popen[bytes], port: int, path: str, box: Path
                 return
         time.sleep(0.05)
     logs = " / ".join(tail(log) for log in box.glob("*.log") if log.stat().st_size)
-    raise BenchError(f"{started.args[0]} did not become ready: {logs}")  # type: ignore[index]
+    raise BenchError(f"the server did not become ready: {logs}")
 
 
 @contextlib.contextmanager
@@ -95,7 +118,9 @@ def redis_server(box: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """A Redis of the run's own, that keeps nothing on disk: its port and process."""
     found = shutil.which("redis-server")
     if found is None:
-        raise BenchError("redis-server is needed: install it (Debian: apt-get install redis-server)")
+        raise BenchError(
+            "redis-server is needed: install it (Debian: apt-get install redis-server)"
+        )
     port = free_port()
     command = [found, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--maxclients"]
     with program([*command, "1000"], box) as started:
@@ -115,7 +140,8 @@ class Feed:
         self._errors = (box / "feed.log").open("ab")
         self._process = subprocess.Popen(  # noqa: S603
             command,
-            env={**os.environ, **environment},
+            env=_environment(environment),
+            cwd=box,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -127,7 +153,7 @@ class Feed:
     def start(self, **wish: object) -> Path:
         """Tell it what to do; where its log of what was sent will be."""
         log = self._box / "sent.bin"
-        assert self._process.stdin is not None  # noqa: S101 (for the type checker: it is a pipe)
+        assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({**wish, "log": str(log)}) + "\n")
         self._process.stdin.flush()
         os.set_blocking(self._output, False)
@@ -135,12 +161,12 @@ class Feed:
 
     @property
     def _output(self) -> int:
-        assert self._process.stdout is not None  # noqa: S101
+        assert self._process.stdout is not None
         return self._process.stdout.fileno()
 
     def _answer(self) -> dict[str, float]:
         os.set_blocking(self._output, True)
-        assert self._process.stdout is not None  # noqa: S101
+        assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             raise BenchError(f"the feed ended: {tail(self._box / 'feed.log')}")
@@ -161,5 +187,5 @@ class Feed:
     def close(self) -> None:
         if self._process.stdin is not None:
             self._process.stdin.close()
-        _end(self._process)
+        _end(self._process, "the feed")
         self._errors.close()

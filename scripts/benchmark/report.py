@@ -33,7 +33,9 @@ def tables(results: Results) -> list[tuple[str, list[Row]]]:
         found.append(("Growth of the gateway", _growth_table(results["growth"])))
     if results.get("send"):
         title = f"Messages, {load['senders']} senders at once, SQLite"
-        found.append((title, _rows(SEND_FIGURES, results["send"], [f"by {n}" for n in results["send"]])))
+        found.append(
+            (title, _rows(SEND_FIGURES, results["send"], [f"by {n}" for n in results["send"]]))
+        )
     return found
 
 
@@ -73,25 +75,30 @@ def _cell(figure: Figure, name: str, column: Results, base: float | None) -> str
 
 
 def _growth_table(points: Sequence[Results]) -> list[Row]:
-    rows: list[Row] = [
-        ["streams", "processes", "CPU per event, µs", "p50, ms", "p99, ms", "max, ms"]
-        + ["sent", "received", "lost", "duplicated", "out of order"]
-    ]
+    head = ("streams", "processes", "CPU per event, µs", "p50, ms", "p99, ms", "max, ms")
+    counts = ("sent", "received", "lost", "duplicated", "out_of_order")
+    rows: list[Row] = [[*head, *(name.replace("_", " ") for name in counts)]]
     for point in points:
         deliver = point["deliver"]
-        rows.append(
-            [f"{point['streams']:,}", str(point["processes"]), f"{deliver['cpu_us']:.1f}"]
-            + [f"{deliver[key]:.2f}" for key in ("p50_ms", "p99_ms", "max_ms")]
-            + [f"{deliver[key]:,}" for key in ("sent", "received", "lost")]
-            + [f"{deliver[key]:,}" for key in ("duplicated", "out_of_order")]
-        )
+        times = (f"{deliver[key]:.2f}" for key in ("p50_ms", "p99_ms", "max_ms"))
+        counted = (f"{deliver[key]:,}" for key in counts)
+        what = (f"{point['streams']:,}", str(point["processes"]), f"{deliver['cpu_us']:.1f}")
+        rows.append([*what, *times, *counted])
     return rows
 
 
 def notes(results: Results) -> list[str]:
     """What a reader must know beside the table."""
-    said = [f"{d['title']}: missing, {d['missing']}." for d in results["doors"].values() if "missing" in d]
-    said += [_growth_note(results["growth"], by) for by in ("streams", "processes")] if results.get("growth") else []
+    said = [
+        f"{d['title']}: missing, {d['missing']}."
+        for d in results["doors"].values()
+        if "missing" in d
+    ]
+    said += (
+        [_growth_note(results["growth"], by) for by in ("streams", "processes")]
+        if results.get("growth")
+        else []
+    )
     said += [f"The load client was the bottleneck in: {where}." for where in bottlenecks(results)]
     if results["steal"] > 0.01:
         said.append(
@@ -133,7 +140,8 @@ def as_text(results: Results) -> str:
     for title, rows in tables(results):
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         lines = [
-            row[0].ljust(widths[0]) + "".join(f"  {c.rjust(w)}" for c, w in zip(row[1:], widths[1:], strict=True))
+            row[0].ljust(widths[0])
+            + "".join(f"  {c.rjust(w)}" for c, w in zip(row[1:], widths[1:], strict=True))
             for row in rows
         ]
         parts.append("\n".join([title, *lines]))
@@ -145,7 +153,9 @@ def as_markdown(results: Results) -> str:
     for title, rows in tables(results):
         head, *body = rows
         rule = [":--", *["--:"] * (len(head) - 1)]
-        lines = ["| " + " | ".join(cell.strip() for cell in row) + " |" for row in (head, rule, *body)]
+        lines = [
+            "| " + " | ".join(cell.strip() for cell in row) + " |" for row in (head, rule, *body)
+        ]
         parts.append("\n".join([f"**{title}**", "", *lines]))
     versions = [
         f"{door['title']}: " + ", ".join(f"{n} {v}" for n, v in door["versions"].items()) + "."

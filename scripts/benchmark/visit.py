@@ -15,6 +15,7 @@ from benchmark.crowd import Crowd
 from benchmark.doors.door import Door, Open
 from benchmark.load import Load
 from benchmark.loop import Loop
+from benchmark.programs import BenchError, Feed
 from benchmark.progress import say
 
 # The first streams load what is loaded late; they are not part of the growth that we divide.
@@ -63,6 +64,12 @@ class _Visit:
         return {name: figures[name] for name in figures if name in self.wanted} | {
             "failures": failures
         }
+
+    @property
+    def _feed(self) -> Feed:
+        if self.opened.feed is None:
+            raise BenchError(f"{self.door.title} has no feed")
+        return self.opened.feed
 
     def _warm_up(self) -> None:
         count = min(WARM_UP_STREAMS, len(self.crowd.streams))
@@ -122,24 +129,29 @@ class _Visit:
     def _deliver(self) -> Figures:
         self.crowd.forget()
         self.loop.reset_account()
+        counters = self.opened.counters()
         server, redis = self.opened.server().cpu, self.opened.redis().cpu
-        log = self.opened.feed.start(rate=self.load.rate, seconds=self.load.seconds)
+        log = self._feed.start(rate=self.load.rate, seconds=self.load.seconds)
         answer = self._run_feed()
         client = self.loop.account()
         result = self._tally(log)
         return {
             **self._cpu_each(server, redis, result.received),
             **result.as_dict(),
+            **self._counted_since(counters),
             "feed_late_ms": answer["late_ms"],
             "client": client,
         }
+
+    def _counted_since(self, before: dict[str, float]) -> Figures:
+        return {name: value - before[name] for name, value in self.opened.counters().items()}
 
     def _run_feed(self) -> dict[str, float]:
         """Serve the streams until the feed is done and all that it sent was seen."""
         answers: list[dict[str, float]] = []
 
         def done() -> bool:
-            if (answer := self.opened.feed.poll()) is not None:
+            if (answer := self._feed.poll()) is not None:
                 answers.append(answer)
             return bool(answers)
 
@@ -160,14 +172,14 @@ class _Visit:
         self.crowd.forget()
         missed = 0
         if self.door.catches_up:
-            log = self.opened.feed.start(each=self.load.missed_each)
+            log = self._feed.start(each=self.load.missed_each)
             answer = None
             while answer is None:
                 self.loop.turn(0.01)
-                answer = self.opened.feed.poll()
+                answer = self._feed.poll()
             missed = int(answer["sent"])
+        counters = self.opened.counters()
         server, redis = self.opened.server().cpu, self.opened.redis().cpu
-        queries = self.opened.queries()
         self.loop.reset_account()
         began = time.monotonic()
         self.crowd.connect(self.load.storm_at_once, CONNECT_CEILING_SECONDS)
@@ -181,8 +193,7 @@ class _Visit:
             "client": client,
         }
         figures |= self._cpu_each(server, redis, self.crowd.live)
-        if queries is not None:
-            figures["queries"] = (self.opened.queries() or 0) - queries
+        figures |= self._counted_since(counters)
         if self.door.catches_up:
             result = self._tally(log).as_dict()
             # Nobody was there when these were published: their waits mean nothing.

@@ -6,12 +6,12 @@ import contextlib
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark import kernel
 from benchmark.crowd import Request
-from benchmark.programs import Feed, redis_server
+from benchmark.programs import Feed
 
 
 @dataclass
@@ -22,26 +22,23 @@ class Open:
     request: Request
     # Each person's last sequence before the run, by number from 0.
     cursors: list[int]
-    server_pid: int
-    redis_pid: int | None
-    feed: Feed
-    box: Path
-    environment: dict[str, str] = field(default_factory=dict)
+    server_pids: list[int]
+    redis_pids: list[int]
+    feed: Feed | None
 
     def server(self) -> kernel.Usage:
-        return kernel.usage(self.server_pid)
+        return sum(map(kernel.usage, self.server_pids), kernel.Usage())
 
     def redis(self) -> kernel.Usage:
-        return kernel.usage(self.redis_pid) if self.redis_pid else kernel.Usage()
+        return sum(map(kernel.usage, self.redis_pids), kernel.Usage())
 
     def cpu(self) -> float:
         """CPU seconds of server and Redis so far."""
-        pids = [self.server_pid, *([self.redis_pid] if self.redis_pid else [])]
-        return sum(kernel.cpu_of_family(pid) for pid in pids)
+        return sum(kernel.cpu_of_family(pid) for pid in self.server_pids + self.redis_pids)
 
-    def queries(self) -> int | None:
-        """Database queries so far, where the server tells."""
-        return None
+    def counters(self) -> dict[str, float]:
+        """What the server itself counts, where it tells; see `OurOpen`."""
+        return {}
 
 
 class Door(ABC):
@@ -66,17 +63,10 @@ class Door(ABC):
 
 
 @contextlib.contextmanager
-def box() -> Iterator[Path]:
+def new_box() -> Iterator[Path]:
     """A directory of the run's own, gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         yield Path(name)
-
-
-@contextlib.contextmanager
-def redis_in(where: Path) -> Iterator[tuple[int, int]]:
-    """Port and process of a Redis in `where`."""
-    with redis_server(where) as (port, process):
-        yield port, process.pid
 
 
 @contextlib.contextmanager

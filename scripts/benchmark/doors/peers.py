@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmark.doors.door import Door, Open, box, closing, redis_in
-from benchmark.programs import Feed, free_port, program, wait_ready
+from benchmark.doors.door import Door, Open, closing, new_box
+from benchmark.programs import Feed, free_port, program, redis_server, wait_ready
 
 HERE = Path(__file__).resolve().parent.parent
 # So that `python -m benchmark.…` and `benchmark.peers.…` are found by the programs we start.
@@ -43,21 +43,14 @@ class PythonPeer(Door):
     @contextlib.contextmanager
     def open(self, persons: int, processes: int) -> Iterator[Open]:
         port = free_port()
-        with box() as where, redis_in(where) as (redis_port, redis_pid):
+        with new_box() as where, redis_server(where) as (redis_port, redis):
             environment = {**ENVIRONMENT, "BENCH_REDIS_PORT": str(redis_port)}
             with program(self.command(port, processes), where, environment) as server:
                 wait_ready(server, port, "/ready", where)
                 feed = [sys.executable, "-m", "benchmark.feeds.redis", str(redis_port)]
                 with closing(Feed([*feed, str(persons)], where, ENVIRONMENT)) as fed:
-                    yield Open(
-                        ("127.0.0.1", port),
-                        plain_request,
-                        [0] * persons,
-                        server.pid,
-                        redis_pid,
-                        fed,
-                        where,
-                    )
+                    address, cursors = ("127.0.0.1", port), [0] * persons
+                    yield Open(address, plain_request, cursors, [server.pid], [redis.pid], fed)
 
     def versions(self) -> dict[str, str]:
         return {package: version(package) for package in self.packages}
@@ -107,7 +100,7 @@ class NchanPeer(Door):
     @contextlib.contextmanager
     def open(self, persons: int, processes: int) -> Iterator[Open]:
         port = free_port()
-        with box() as where:
+        with new_box() as where:
             template = string.Template((HERE / "peers" / "nchan.conf").read_text())
             settings = where / "nginx.conf"
             settings.write_text(
@@ -127,7 +120,7 @@ class NchanPeer(Door):
                 with closing(Feed(feed, where, ENVIRONMENT)) as fed:
                     address = ("127.0.0.1", port)
                     cursors = [0] * persons
-                    yield Open(address, plain_request, cursors, server.pid, None, fed, where)
+                    yield Open(address, plain_request, cursors, [server.pid], [], fed)
 
     def versions(self) -> dict[str, str]:
         nginx = shutil.which("nginx", path=_system_path())
@@ -149,4 +142,3 @@ def _package(name: str) -> str:
 def _system_path() -> str:
     """The search path with the directories that only root has in it."""
     return os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
-

@@ -35,7 +35,8 @@ class Publisher:
                 text = pace.event(person, self._sequences[person], timestamp)
                 one.sendall(
                     f"POST /publish?person={person} HTTP/1.1\r\nHost: localhost\r\n"
-                    f"Content-Type: text/plain\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
+                    "Content-Type: text/plain\r\n"
+                    f"Content-Length: {len(text)}\r\n\r\n{text}".encode()
                 )
             for _, one in zip(part, self._sockets, strict=False):
                 answer = one.recv(65536)

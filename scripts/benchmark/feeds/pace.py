@@ -43,9 +43,7 @@ def message(person: int) -> dict[str, object]:
 def event(person: int, sequence: int, timestamp: float) -> str:
     """A peer's event as text; ours are the same, byte for byte but for the name of the sender."""
     data = json.dumps(message(person), separators=(",", ":"))
-    return (
-        f'{{"name":"benchmark","data":{data},"timestamp":{timestamp:.3f},"sequence":{sequence}}}'
-    )
+    return f'{{"name":"benchmark","data":{data},"timestamp":{timestamp:.3f},"sequence":{sequence}}}'
 
 
 def tell(**facts: object) -> None:
@@ -56,7 +54,7 @@ def tell(**facts: object) -> None:
 async def serve(persons: int, publish: Publish) -> None:
     """Do what stdin says until it ends."""
     # The same order in every run and at every door, and no neighbour after neighbour.
-    order = random.Random(1).sample(range(persons), persons)  # noqa: S311 (no secret)
+    order = random.Random(1).sample(range(persons), persons)
     turn = _around(order)
     loop = asyncio.get_running_loop()
     # A pause for garbage would be taken for a late event.
@@ -72,11 +70,15 @@ async def serve(persons: int, publish: Publish) -> None:
         else:
             most = min(math.ceil(wish["rate"] * TICK_SECONDS) * MAKE_UP_FACTOR, persons)
             late = await _evenly(wish["rate"], wish["seconds"], turn, most, publish, log)
-        with Path(wish["log"]).open("wb") as file:
-            for batch, now, sequences in log:
-                for person, sequence in zip(batch, sequences, strict=True):
-                    file.write(SENT.pack(person, sequence, now))
+        _write(log, Path(wish["log"]))
         tell(sent=sum(len(batch) for batch, _, _ in log), late_ms=round(late * 1000, 1))
+
+
+def _write(log: Log, path: Path) -> None:
+    with path.open("wb") as file:
+        for batch, now, sequences in log:
+            for person, sequence in zip(batch, sequences, strict=True):
+                file.write(SENT.pack(person, sequence, now))
 
 
 def _around(order: list[int]) -> Iterator[int]:

@@ -11,6 +11,7 @@ import asyncio
 import os
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from typing import cast
 
 from quart import Quart, Response, make_response
 from redis.asyncio import Redis
@@ -52,8 +53,7 @@ async def stream(person: int) -> Response:
         finally:
             queues[person].discard(queue)
 
-    response = await make_response(
-        events(), {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
-    )
+    headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
+    response = cast(Response, await make_response(events(), headers))
     response.timeout = None
     return response
