@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-from notifier.events import Event
+from notifier.events import SEQUENCE_MAX, Event
 
 # Events of one stream that wait for its socket. A browser that lags by more reads the table
 # instead, which drops what was replaced meanwhile; 32 is far above what a burst to one person is.
@@ -124,8 +124,9 @@ class Subscriber:
         if self.state is State.CLOSED:
             return
         if self.state is State.BEHIND:
-            # A read that is under way may have begun before what made the caller call.
-            self._heard = max(self._heard, newest)
+            # A read that is under way may have begun before what made the caller call. Where
+            # nobody knows a number (the bus was away), no read so far can have been enough.
+            self._heard = max(self._heard, newest or SEQUENCE_MAX)
             return
         self._fall_behind(newest)
 
