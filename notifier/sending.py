@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -32,12 +33,15 @@ from notifier.models import AnyRow, Message, User
 from notifier.notifications import allot, store
 from notifier.together import Together
 
+log = structlog.get_logger("notifier.sending")
+
 # Drafts of one transaction: beyond some dozens the statements per message no longer fall, and
 # everybody else waits for the writer.
 BATCH_MOST = 64
 WAITING_MOST = 2_000
 IDEMPOTENCY_KEY_MAX_CHARACTERS = 255
 TO_ONESELF = "You cannot send a message to yourself."
+OTHER_MESSAGE = "This Idempotency-Key was used for another message."
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +110,16 @@ class Sending:
         except Unavailable:
             raise
         except Exception as error:
-            if len(drafts) == 1:
-                return [error]
+            log.warning("batch_not_stored", drafts=len(drafts), reason=type(error).__name__)
         # One of them cannot be stored (its sender was deleted meanwhile, say): the others can.
+        # A lone one is tried again too: when another process has just stored the same
+        # Idempotency-Key, PostgreSQL tells only at the insert, and looking again finds it.
         answers: list[Sent | Exception] = []
         for one in drafts:
-            answers += await self._send_all([one])
+            try:
+                answers += await self._store([one])
+            except Exception as error:
+                answers.append(error)
         return answers
 
     async def _store(self, drafts: Sequence[Draft]) -> list[Sent | Exception]:
@@ -221,11 +229,18 @@ class _Batch:
             event.payload = {"id": message_id, "from": one.sender, "body": one.body, "sent_at": now}
             self.answers[index] = Sent(message_id, event.sequence, now)
         for index, first_index in self._repeats:
-            self.answers[index] = self.answers[first_index]
+            self.answers[index] = self._repeat_of(first_index, self.drafts[index])
         return events
+
+    def _repeat_of(self, first_index: int, one: Draft) -> Sent | Exception:
+        first = self.drafts[first_index]
+        same_recipient = username_key(first.recipient) == username_key(one.recipient)
+        if not same_recipient or first.body != one.body:
+            return Refused(OTHER_MESSAGE)
+        return self.answers[first_index]
 
 
 def _repeat(one: Draft, recipient_id: int, stored: AnyRow) -> Sent | Refused:
     if stored.recipient_id != recipient_id or stored.body != one.body:
-        return Refused("This Idempotency-Key was used for another message.")
+        return Refused(OTHER_MESSAGE)
     return Sent(stored.id, stored.sequence, stored.sent_at)
