@@ -16,7 +16,7 @@ from sqlalchemy.orm import aliased
 from notifier.database import Database
 from notifier.events import Event
 from notifier.models import AnyRow, Message, User
-from notifier.notifications import allot, last_sequence, store
+from notifier.notifications import Allotment, allot, last_sequence, store
 from notifier.pages import Page, paged
 
 MESSAGE_MAX_CHARACTERS = 140
@@ -90,11 +90,12 @@ async def open_inbox(
     if not mark or not inbox.unread:
         return inbox
     async with database.write() as connection:
+        # The recipient's lock comes first: PostgreSQL would let a message in between the page
+        # and the marking, and mark what the page never showed.
+        taken = await allot(connection, person_id, 1)
         inbox = await _inbox(connection, person_id, number, per_page)
-        events = await mark_read(connection, person_id)
-        if not events:
-            return inbox
-        return Inbox(inbox.page, events[-1].payload, events[-1].sequence, events)
+        event = await _mark_read(connection, person_id, taken)
+        return Inbox(inbox.page, event.payload, event.sequence, [event])
 
 
 async def _inbox(connection: AsyncConnection, person_id: int, number: int, per_page: int) -> Inbox:
@@ -109,21 +110,20 @@ async def _inbox(connection: AsyncConnection, person_id: int, number: int, per_p
     )
 
 
-async def mark_read(connection: AsyncConnection, person_id: int) -> list[Event]:
-    """Mark as read all that a person has now; the new count as an event, if it changed.
+async def _mark_read(connection: AsyncConnection, person_id: int, taken: Allotment) -> Event:
+    """Mark as read all that a person has now; the new count, as the event whose number is taken.
 
-    Takes the recipient's lock first, so no message can come in between marking and counting.
+    The caller holds the recipient's lock, so no message can come in between marking and counting.
     """
-    first, timestamp = await allot(connection, person_id, 1)
     await connection.execute(
         update(Message)
         .where(Message.recipient_id == person_id, Message.read_at.is_(None))
         .values(read_at=time.time())
     )
     unread = await unread_count(connection, person_id)
-    event = Event(person_id, first, UNREAD_COUNT, unread, timestamp)
+    event = Event(person_id, taken.first, UNREAD_COUNT, unread, taken.timestamp)
     await store(connection, [], [event], kept_most=0)
-    return [event]
+    return event
 
 
 async def find_sent(
