@@ -92,7 +92,13 @@ class Engine:
         for one in happened:
             by_recipient.setdefault(one.recipient_id, []).append(one)
         for recipient_id, theirs in by_recipient.items():
-            self.bus.publish(recipient_id, to_bus(theirs))
+            try:
+                for message in to_bus(theirs):
+                    self.bus.publish(recipient_id, message)
+            except Exception:
+                # Whoever calls has committed: a fault of ours here must not make a sender
+                # believe otherwise and send once more.
+                log.exception("publish_failed", recipient_id=recipient_id)
 
     async def reconcile(self) -> None:
         """Compare every stream's cursor with the table; ring for what was missed.

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 # Larger than any event we make (a message is at most 140 characters), small enough that garbage
-# on a channel cannot make a process parse for long. In bytes, for all events of one publish.
+# on a channel cannot make a process parse for long. In bytes, for all events of one message.
 BUS_MESSAGE_MAX_BYTES = 256 * 1024
 # The last sequence a database column (a signed 64-bit integer) can hold.
 SEQUENCE_MAX = 2**63 - 1
@@ -103,14 +103,23 @@ def check_name(name: str) -> str:
     return name
 
 
-def to_bus(happened: Sequence[Event | Ended]) -> bytes:
-    """The bus message for what happened to one recipient, in order: one JSON value a line.
+def to_bus(happened: Sequence[Event | Ended]) -> list[bytes]:
+    """The bus messages for what happened to one recipient, in order: one JSON value a line.
 
-    An event is its public JSON object, the end of sign-ins an array of their numbers.
+    An event is its public JSON object, the end of sign-ins an array of their numbers. It is one
+    message unless that would pass `BUS_MESSAGE_MAX_BYTES`, beyond which nobody reads it.
     """
-    return b"\n".join(
-        [one.json if isinstance(one, Event) else orjson.dumps(one.sign_in_ids) for one in happened]
-    )
+    messages: list[bytes] = []
+    lines: list[bytes] = []
+    size = 0
+    for one in happened:
+        line = one.json if isinstance(one, Event) else orjson.dumps(one.sign_in_ids)
+        size += len(line) + 1
+        if lines and size > BUS_MESSAGE_MAX_BYTES:
+            messages.append(b"\n".join(lines))
+            lines, size = [], len(line) + 1
+        lines.append(line)
+    return [*messages, b"\n".join(lines)] if lines else messages
 
 
 def from_bus(recipient_id: int, message: bytes) -> list[Event | Ended]:
