@@ -128,6 +128,13 @@ async def sign_in(
     if person is None or not matches:
         return None
     async with database.write() as connection:
+        # Checking took a while: a password that was changed meanwhile signs nobody in. The row
+        # is locked, so that no change can come between this look and the commit.
+        still = await connection.scalar(
+            select(User.password_hash).where(User.id == person.id).with_for_update()
+        )
+        if still != person.password_hash:
+            return None
         auth_id = await start(
             connection, person.id, remember=remember, browser=browser, address=address
         )
