@@ -156,7 +156,6 @@ class Supervisor:
 
     async def _replace(self, slot: Slot) -> bool:
         """Start a new process, then drain the old one. The old one stays if the new one fails."""
-        old, old_task = slot.process, slot.task
         process, ready = await self._start(slot)
         try:
             async with asyncio.timeout(READY_SECONDS):
@@ -168,14 +167,15 @@ class Supervisor:
                 process.kill()
             await process.wait()
             return False
-        # From here on the old task sees that the process is not its own any more, and ends.
+        # Looked at only now: the old process may have died and been replaced meanwhile.
+        old, old_task = slot.process, slot.task
         slot.process = process
         slot.task = asyncio.get_running_loop().create_task(self._adopt(slot, process))
         log.info("process_ready", process=slot.name, pid=process.pid)
+        if old_task is not None:
+            old_task.cancel()
         if old is not None:
             await self._terminate(old, slot.name)
-        if old_task is not None and old is None:
-            old_task.cancel()
         return True
 
     async def _adopt(self, slot: Slot, process: asyncio.subprocess.Process) -> None:
@@ -194,8 +194,10 @@ class Supervisor:
             await asyncio.gather(slot.task, return_exceptions=True)
 
     async def _terminate(self, process: asyncio.subprocess.Process, name: str) -> None:
-        if process.returncode is None:
-            process.send_signal(self._stop_signal)
+        if process.returncode is not None:
+            # It ended by itself, and that was noted when it did.
+            return
+        process.send_signal(self._stop_signal)
         try:
             async with asyncio.timeout(self._stop_seconds):
                 code = await process.wait()
