@@ -108,8 +108,13 @@ class Settings(BaseSettings):
     def _is_origin(cls, value: str) -> str:
         if not value:
             return value
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        try:
+            parts = urlsplit(value)
+            # Reading it is what checks it.
+            wrong = parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0
+        except ValueError:
+            wrong = True
+        if wrong:
             raise ValueError("must be an address such as https://notifier.example.org")
         return value.rstrip("/")
 
