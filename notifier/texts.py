@@ -22,7 +22,8 @@ _CHARACTER = regex.compile(r"\X")
 # Controls but tab and line feed, lone surrogates, and the two code points that are no characters
 # at the end of the basic plane. Directional overrides stay: <bdi> keeps them harmless.
 _NOT_TEXT = regex.compile(r"[\p{Cc}--[\t\n]]|\p{Cs}|[\uFFFE\uFFFF]", regex.V1)
-_BLANK = regex.compile(r"[\s\p{Cf}\p{Z}\u2800\u3164\u115F\u1160\uFFA0]*")
+# White space and what shows nothing: joiners, variation selectors, fillers, the blank Braille cell.
+_BLANK = regex.compile(r"[\s\p{Cf}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]*")
 
 
 def count_characters(text: str) -> int:

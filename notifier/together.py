@@ -72,6 +72,9 @@ class Together(Generic[Asked, Answer]):
         answers: Sequence[Answer | Exception]
         try:
             answers = await self._answer_all([asked for asked, _ in batch])
+            if len(answers) != len(batch):
+                # Nobody may wait for ever for an answer that was never made.
+                raise AssertionError(f"{len(answers)} answers to {len(batch)} questions")
         except Exception as error:
             answers = [error] * len(batch)
         except BaseException:
