@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import Browser, async_playwright
 
 from tests.person import Person
-from tests.processes import PostgresServer, RedisServer, Server
+from tests.processes import PostgresServer, RedisServer, Server, running
 
 _numbers = itertools.count(1)
 
@@ -52,29 +52,23 @@ def _no_skips(report: pytest.TestReport | pytest.CollectReport) -> None:
 @pytest.fixture(scope="session")
 async def redis(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RedisServer]:
     """One Redis for all tests of this run; a test that harms it starts one of its own."""
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    await server.start()
-    yield server
-    await server.stop()
+    async with running(RedisServer(tmp_path_factory.mktemp("redis"))) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 async def postgres() -> AsyncIterator[PostgresServer]:
     """One PostgreSQL for all tests of this run; each takes a database of its own."""
-    server = PostgresServer()
-    await server.start()
-    yield server
-    await server.stop()
+    async with running(PostgresServer()) as server:
+        yield server
     server.remove()
 
 
 @pytest.fixture(scope="session")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
     """One process with nothing else; shared, so a test takes people of its own and leaves it be."""
-    server = Server(tmp_path_factory.mktemp("server"))
-    await server.start()
-    yield server
-    await server.stop()
+    async with running(Server(tmp_path_factory.mktemp("server"))) as server:
+        yield server
     assert "Traceback" not in server.output(), server.output()
 
 
@@ -84,9 +78,7 @@ async def serve(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serve
 
         async def start(*options: str, **settings: object) -> Server:
             server = Server(tmp_path_factory.mktemp("server"), *options, **settings)
-            stack.push_async_callback(server.stop)
-            await server.start()
-            return server
+            return await stack.enter_async_context(running(server))
 
         yield start
 

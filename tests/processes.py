@@ -11,8 +11,10 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import asyncpg
 
@@ -244,6 +246,19 @@ class Server(Program):
         """The worker that holds the connection from `remote_port`; None while none has taken it."""
         inode = _inode_of(self.port, remote_port)
         return next((pid for pid in self.workers() if inode in _sockets(pid)), None)
+
+
+Started = TypeVar("Started", RedisServer, PostgresServer, Server)
+
+
+@asynccontextmanager
+async def running(program: Started) -> AsyncIterator[Started]:
+    """`program`, started, and ended whatever happens, a start that fails included."""
+    try:
+        await program.start()
+        yield program
+    finally:
+        await program.stop()
 
 
 def _children(pid: int) -> list[int]:

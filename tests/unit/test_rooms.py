@@ -12,19 +12,19 @@ PACKAGE = CHECKOUT / "notifier"
 # a room together: those further right may import those further left.
 ROOMS = """
 errors settings paths logs
-events sse
+addresses events sse headers http1
 subscriber
 together database models schema pages texts avatar
-passwords accounts sign_ins
+passwords accounts sign_ins cookies
 notifications
 posts messages sending
 bus redis_listener redis_bus
 hub engine stream drain health
 seed
 web
-gateway
+gateway_answers gateway_connection gateway
 sockets supervisor
-app web_process asgi cli __main__
+app web_process gateway_process asgi cli __main__
 """
 ORDER = ROOMS.split()
 # A module beyond this is asked which noun wants a room of its own; the design says "about 250".
