@@ -12,4 +12,4 @@ app = create_app(_settings)
 
 @app.before_serving
 async def _drain_on_sigterm() -> None:
-    drain_on_sigterm(app.extensions["notifier"])
+    drain_on_sigterm(app.extensions["notifier"].engine)

@@ -57,7 +57,9 @@ class Settings(BaseSettings):
     heartbeat_seconds: float = Field(20, gt=0, le=300)
     stream_age_seconds: float = Field(600, gt=0, le=86_400)
     streams_per_person: int = Field(64, ge=1, le=10_000)
-    streams_per_process: int = Field(15_500, ge=1, le=1_000_000)
+    streams_per_process: int = Field(100_000, ge=1, le=1_000_000)
+    # Of one gateway process; 0 for no limit. Needs `trusted_proxies` behind a proxy.
+    streams_per_address: int = Field(1000, ge=0, le=1_000_000)
     drain_seconds: float = Field(5, ge=0, le=300)
 
     # The bus: every channel begins with this, so that two installations can share one Redis.

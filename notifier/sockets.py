@@ -26,6 +26,12 @@ def parse_bind(bind: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def next_port(bind: str) -> str:
+    """The same host, one port further."""
+    _, port = parse_bind(bind)
+    return f"{bind.rpartition(':')[0]}:{port + 1}"
+
+
 def listen(bind: str) -> socket.socket:
     """A listening socket; accepted connections inherit its options (Linux does so).
 

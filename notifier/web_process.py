@@ -32,8 +32,6 @@ def config_for(fd: int) -> Config:
     """hypercorn's settings for one process that serves the listening socket `fd`."""
     config = Config()
     config.bind = [f"fd://{fd}"]
-    # 0: serve in this process. Processes are the supervisor's business.
-    config.workers = 0
     config.include_server_header = False
     config.graceful_timeout = GRACEFUL_SECONDS
     config.read_timeout = READ_TIMEOUT_SECONDS
@@ -52,7 +50,7 @@ def run(settings: Settings, fd: int, ready: Callable[[], None]) -> None:
 
 async def _serve(settings: Settings, fd: int, ready: Callable[[], None]) -> None:
     app = create_app(settings)
-    engine: Engine = app.extensions["notifier"]
+    engine: Engine = app.extensions["notifier"].engine
     stopping = stop_signal(settings)
 
     async def shutdown() -> None:

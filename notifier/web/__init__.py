@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from quart import Quart
 
+from notifier.cookies import cookie_name
 from notifier.engine import Engine
 from notifier.passwords import Passwords
 from notifier.settings import Settings
@@ -26,7 +27,7 @@ from notifier.web.limits import Limits
 from notifier.web.origin import refuse_other_origins
 from notifier.web.rendering import install_templates
 from notifier.web.requests import StrictRequest, refuse_what_is_no_text
-from notifier.web.sign_in import cookie_name, install_cookie
+from notifier.web.sign_in import install_cookie
 from notifier.web.site import EXTENSION, Site
 
 BLUEPRINTS = (accounts, assets, health, messages, notifications, posts, profiles, stream)

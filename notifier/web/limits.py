@@ -7,7 +7,6 @@ for itself, and looks for Redis again a little later.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import math
 import time
 
@@ -18,6 +17,7 @@ from limits.aio.strategies import MovingWindowRateLimiter
 from quart import request
 from redis.exceptions import RedisError
 
+from notifier.addresses import seen_from
 from notifier.errors import TooMany
 from notifier.settings import Settings
 from notifier.web.site import site
@@ -40,8 +40,6 @@ PASSWORD_PERSON = parse("10 per 5 minutes")
 # A Redis that does not answer is left alone this long, so that not every request waits for it.
 REDIS_AGAIN_SECONDS = 5.0
 REDIS_TIMEOUT_SECONDS = 0.5
-# Whoever holds an IPv6 address holds at least this network of them.
-IPV6_PREFIX = 64
 
 
 class Limits:
@@ -106,21 +104,10 @@ def _spoken(seconds: int) -> str:
 
 
 def address() -> str:
-    """Where the request comes from, in the unit in which addresses are handed out.
-
-    `X-Forwarded-For` is believed only as far as our own proxies wrote it: counted from its end.
-    """
+    """Where the request comes from."""
     client = request.scope.get("client")
-    found = str(client[0]) if client else ""
-    proxies = site().settings.trusted_proxies
-    if proxies:
-        named = ",".join(request.headers.getlist("X-Forwarded-For")).split(",")
-        if len(named) >= proxies:
-            found = named[-proxies].strip()
-    try:
-        ip = ipaddress.ip_address(found)
-    except ValueError:
-        return found[:64]
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is None:
-        return str(ipaddress.ip_network((ip, IPV6_PREFIX), strict=False))
-    return str(ip)
+    return seen_from(
+        str(client[0]) if client else "",
+        ",".join(request.headers.getlist("X-Forwarded-For")),
+        site().settings.trusted_proxies,
+    )

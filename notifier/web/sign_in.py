@@ -17,6 +17,7 @@ from quart import current_app, request
 from quart_auth import Action, AuthUser, QuartAuth
 
 from notifier import accounts
+from notifier.cookies import cookie_name
 from notifier.errors import Refused, Unavailable
 from notifier.settings import Settings
 from notifier.sign_ins import REMEMBERED_SECONDS, SignedIn
@@ -26,8 +27,6 @@ log = structlog.get_logger("notifier.web")
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-COOKIE = "notifier"
 
 
 class SignInNeeded(Refused):
@@ -59,14 +58,9 @@ class Visitor(AuthUser):
         return self.who
 
 
-def cookie_name(settings: Settings, name: str) -> str:
-    """`__Host-` makes the browser refuse the cookie from anywhere but this very host, over TLS."""
-    return f"__Host-{name}" if settings.https else name
-
-
 def install_cookie(app: Any, settings: Settings) -> None:
     auth = QuartAuth(
-        cookie_name=cookie_name(settings, COOKIE),
+        cookie_name=cookie_name(settings),
         cookie_secure=settings.https,
         cookie_http_only=True,
         cookie_samesite="Lax",

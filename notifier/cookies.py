@@ -1,0 +1,42 @@
+"""What a sign-in cookie says: the same signature, salt and age as quart-auth's own check.
+
+For the gateway, which has no Quart. A test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+from itsdangerous import BadData
+from quart_auth import QuartAuth
+from quart_auth.extension import DEFAULTS
+
+from notifier.settings import Settings
+from notifier.sign_ins import REMEMBERED_SECONDS
+
+COOKIE = "notifier"
+# A signed cookie of ours has about 170 characters: what is much longer was not made by us, and
+# its signature need not be computed.
+TOKEN_MAX_CHARACTERS = 512
+
+
+def cookie_name(settings: Settings, name: str = COOKIE) -> str:
+    """`__Host-` makes a browser refuse the cookie from anywhere but this very host, over TLS."""
+    return f"__Host-{name}" if settings.https else name
+
+
+class CookieReader:
+    """Reads the `auth_id` out of signed cookies."""
+
+    def __init__(self, settings: Settings) -> None:
+        # itsdangerous signs with the last key and believes them all.
+        keys = [*settings.old_secret_keys, settings.secret_key]
+        self._serializer = QuartAuth.serializer_class(keys, str(DEFAULTS["QUART_AUTH_SALT"]))
+
+    def auth_id(self, token: str) -> str | None:
+        """The `auth_id` in a cookie's value; None if it was not signed by us or is too old."""
+        if len(token) > TOKEN_MAX_CHARACTERS:
+            return None
+        try:
+            value = self._serializer.loads(token, max_age=REMEMBERED_SECONDS)
+        except BadData:
+            return None
+        return value if isinstance(value, str) else None

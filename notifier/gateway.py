@@ -1,0 +1,207 @@
+"""The other door: streams only, as cheaply as Python can hold them.
+
+One small protocol object a connection, on uvloop. No task, no queue, no timer and no generator
+belongs to a stream: connects that come together share their queries, one sweep sends the
+heartbeats and ends what is old, and events go from the bus to `transport.write` in plain calls.
+The stream is byte for byte that of the web door.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import random
+from collections import Counter, deque
+from math import ceil
+
+from notifier import health, sse
+from notifier.addresses import seen_from
+from notifier.cookies import CookieReader, cookie_name
+from notifier.engine import JITTER, Engine
+from notifier.gateway_answers import FULL_RETRY_MAX_MS, FULL_RETRY_MIN_MS, NOT_FOUND, Answers
+from notifier.gateway_connection import Connection
+from notifier.http1 import TOO_SLOW, Answer, Wanted
+
+# The head of a request must be there within this; a browser sends it in one packet.
+HEAD_SECONDS = 10.0
+# After its last bytes a connection gets this long to take them.
+CLOSE_SECONDS = 10.0
+# The sweep's step: fine enough that heartbeats are spread, coarse enough to cost nothing.
+SWEEP_SECONDS = 0.25
+# Every stream is looked at this often in its shortest life, so that its end is about in time.
+LOOKS_PER_AGE = 10
+
+
+class Gateway:
+    """All connections of one gateway process, and what they share."""
+
+    def __init__(self, engine: Engine, *, streams_most: int) -> None:
+        settings = engine.settings
+        self.engine = engine
+        self.cookies = CookieReader(settings)
+        self.cookie_name = cookie_name(settings)
+        self.answers = Answers(settings)
+        self.streams_most = streams_most
+        # Load tests come from one address, so the switch for them lifts this limit too.
+        self.per_address_most = settings.streams_per_address if settings.limits_on else 0
+        self.trusted_proxies = settings.trusted_proxies
+        self.by_address: Counter[str] = Counter()
+        self.connections: set[Connection] = set()
+        # Connections whose head is not complete, and those that were told goodbye, by when
+        # their time is up (loop time). Both in the order of that time.
+        self.arriving: dict[Connection, float] = {}
+        self.closing: dict[Connection, float] = {}
+        self.streaming: deque[Connection] = deque()
+        self._rung: list[Connection] = []
+        self._loop = asyncio.get_running_loop()
+        self._look_seconds = min(
+            settings.heartbeat_seconds, settings.stream_age_seconds * (1 - JITTER) / LOOKS_PER_AGE
+        )
+        self._sweeping: asyncio.TimerHandle | None = self._loop.call_later(
+            SWEEP_SECONDS, self._sweep
+        )
+        self._tasks: set[asyncio.Task[None]] = set()
+        # Who closes the gateway waits for this: a connection is over.
+        self._gone: asyncio.Future[None] | None = None
+
+    def connection(self) -> Connection:
+        """A protocol object for a connection that was accepted."""
+        return Connection(self)
+
+    def address_of(self, transport: asyncio.Transport, wanted: Wanted) -> str:
+        """The address that a stream counts for; "" when addresses are not counted."""
+        if not self.per_address_most:
+            return ""
+        peer = transport.get_extra_info("peername")
+        return seen_from(str(peer[0]) if peer else "", wanted.forwarded, self.trusted_proxies)
+
+    # -- limits and lives ------------------------------------------------------------------
+
+    def refusal(self, recipient_id: int, address: str) -> bytes:
+        """The stream with which one more is refused; b"" when there is room."""
+        hub = self.engine.hub
+        if not hub.has_room(recipient_id) or (
+            self.per_address_most and self.by_address[address] >= self.per_address_most
+        ):
+            hub.counts["too_many"] += 1
+            return sse.TOO_MANY
+        if self.engine.draining:
+            return sse.retry()
+        if hub.streams >= self.streams_most:
+            hub.counts["full"] += 1
+            return sse.retry(random.randint(FULL_RETRY_MIN_MS, FULL_RETRY_MAX_MS))
+        return b""
+
+    def begins(self, connection: Connection) -> None:
+        """A stream has begun: from now on the sweep looks at it."""
+        settings = self.engine.settings
+        now = self._loop.time()
+        connection.beat_at = now + settings.heartbeat_seconds
+        connection.ends_at = now + settings.stream_age_seconds * random.uniform(
+            1 - JITTER, 1 + JITTER
+        )
+        self.streaming.append(connection)
+        if connection.address:
+            self.by_address[connection.address] += 1
+
+    def arrives(self, connection: Connection) -> None:
+        """A connection was accepted; its head must come in time."""
+        self.connections.add(connection)
+        self.arriving[connection] = self._loop.time() + HEAD_SECONDS
+
+    def says_goodbye(self, connection: Connection) -> None:
+        """A connection was told its last bytes; it must take them in time."""
+        self.arriving.pop(connection, None)
+        self.closing[connection] = self._loop.time() + CLOSE_SECONDS
+
+    def gone(self, connection: Connection) -> None:
+        """A connection is over: nothing of it stays."""
+        self.connections.discard(connection)
+        if self._gone is not None and not self._gone.done():
+            self._gone.set_result(None)
+        self.arriving.pop(connection, None)
+        self.closing.pop(connection, None)
+        if connection.address and connection.ends_at:
+            self.by_address[connection.address] -= 1
+            if not self.by_address[connection.address]:
+                del self.by_address[connection.address]
+
+    def ring(self, connection: Connection) -> None:
+        """Something is to be done for a stream: all that was rung for in this turn of the loop
+        is done at its end, so that events which come together are written together."""
+        if not self._rung:
+            self._loop.call_soon(self._answer_rung)
+        self._rung.append(connection)
+
+    def _answer_rung(self) -> None:
+        rung, self._rung = self._rung, []
+        for connection in rung:
+            connection.flush()
+
+    def _sweep(self) -> None:
+        self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+        now = self._loop.time()
+        self._time_out(now)
+        streaming = self.streaming
+        for _ in range(ceil(len(streaming) * SWEEP_SECONDS / self._look_seconds)):
+            connection = streaming.popleft()
+            if connection.look(now):
+                streaming.append(connection)
+
+    def _time_out(self, now: float) -> None:
+        while self.arriving:
+            connection, at = next(iter(self.arriving.items()))
+            if at > now:
+                break
+            connection.answer(TOO_SLOW)
+        while self.closing:
+            connection, at = next(iter(self.closing.items()))
+            if at > now:
+                break
+            del self.closing[connection]
+            connection.abort()
+
+    # -- what is not a stream --------------------------------------------------------------
+
+    def answer_other(self, connection: Connection, wanted: Wanted) -> None:
+        """Health and metrics, or 404."""
+        if wanted.path == "/healthz":
+            connection.answer(Answer(200, "ok\n"))
+        elif wanted.path == "/readyz":
+            task = self._loop.create_task(self._readyz(connection))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        elif wanted.path == "/metrics" and self._may_see_metrics(wanted):
+            text = health.metrics(self.engine).decode()
+            connection.answer(Answer(200, text, content_type=health.METRICS_CONTENT_TYPE))
+        else:
+            connection.answer(NOT_FOUND)
+
+    async def _readyz(self, connection: Connection) -> None:
+        missing = await health.missing(self.engine)
+        if missing:
+            connection.answer(Answer(503, "".join(f"{line}\n" for line in missing)))
+        else:
+            connection.answer(Answer(200, "ready\n"))
+
+    def _may_see_metrics(self, wanted: Wanted) -> bool:
+        settings = self.engine.settings
+        if not settings.metrics_token:
+            return settings.development
+        given = wanted.authorization.removeprefix("Bearer ")
+        return hmac.compare_digest(given.encode(), settings.metrics_token.encode())
+
+    async def close(self) -> None:
+        """Wait for those who were told goodbye, then end every connection."""
+        for connection in list(self.arriving):
+            connection.abort()
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                while self.connections:
+                    self._gone = self._loop.create_future()
+                    await self._gone
+        except TimeoutError:
+            for connection in list(self.connections):
+                connection.abort()
+        if self._sweeping is not None:
+            self._sweeping.cancel()

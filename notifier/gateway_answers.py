@@ -1,0 +1,74 @@
+"""What the gateway says: the head of a stream, and the short answers to everything else."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+
+from notifier import headers, sse
+from notifier.http1 import METHODS, Answer, Wanted, head
+from notifier.settings import Settings
+
+# How long a browser may remember that our own pages may ask here, in seconds.
+PREFLIGHT_SECONDS = 3600
+# A process or an address that holds all the streams it may: come back much later, spread out.
+FULL_RETRY_MIN_MS = 20_000
+FULL_RETRY_MAX_MS = 60_000
+
+SIGN_IN = Answer(401, "Please sign in.\n", (("Cache-Control", "no-store"),))
+NOT_FOUND = Answer(404, "Streams are at /stream; there is nothing else here.\n")
+NOT_ALLOWED = Answer(405, "Only GET is answered here.\n", (("Allow", METHODS),))
+OTHER_ORIGIN = Answer(403, "Only this site's own pages may listen here.\n")
+
+
+class Answers:
+    """The bytes of every answer, the constant parts made once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._origin = settings.public_origin
+        self._always = tuple(headers.always(settings).items())
+        cors: tuple[tuple[str, str], ...] = ()
+        if self._origin:
+            cors = (
+                ("Access-Control-Allow-Origin", self._origin),
+                ("Access-Control-Allow-Credentials", "true"),
+                ("Vary", "Origin"),
+            )
+        self._cors = cors
+        self.stream_head = head(
+            200, (*sse.HEADERS.items(), ("Connection", "close"), *cors, *self._always)
+        )
+
+    def allows(self, wanted: Wanted) -> bool:
+        """Whether a page of the request's origin may read what we say."""
+        return not wanted.origin or not self._origin or wanted.origin.lower() == self._origin
+
+    def short(self, answer: Answer, *, with_body: bool = True) -> bytes:
+        """All bytes of a short answer; for HEAD without the body, but with its length."""
+        body = answer.body.encode()
+        return head(
+            answer.status,
+            (
+                ("Date", formatdate(usegmt=True)),
+                ("Content-Type", answer.content_type),
+                ("Content-Length", str(len(body))),
+                ("Connection", "close"),
+                *answer.headers,
+                *self._cors,
+                *self._always,
+            ),
+        ) + (body if with_body else b"")
+
+    def preflight(self) -> bytes:
+        """The answer to OPTIONS: what may be asked, and by whom."""
+        return head(
+            204,
+            (
+                ("Allow", METHODS),
+                ("Access-Control-Allow-Methods", METHODS),
+                ("Access-Control-Allow-Headers", "Last-Event-ID, Cache-Control"),
+                ("Access-Control-Max-Age", str(PREFLIGHT_SECONDS)),
+                ("Connection", "close"),
+                *self._cors,
+                *self._always,
+            ),
+        )

@@ -1,0 +1,253 @@
+"""One connection of the gateway: a request's head, then perhaps a stream, then nothing more.
+
+Kept small, for there are thousands: slots only, and no object that a waiting stream does not
+need. Nothing here waits; what has to be waited for calls back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, Any, cast
+
+from notifier import sse
+from notifier.errors import Unavailable
+from notifier.gateway_answers import NOT_ALLOWED, OTHER_ORIGIN, SIGN_IN
+from notifier.http1 import HEAD_MAX_BYTES, Answer, RequestReader, Wanted, cookie_value, query_value
+from notifier.notifications import Backlog
+from notifier.sign_ins import SignedIn
+from notifier.stream import CATCH_UP_RETRY_SECONDS, caught_up, farewell
+from notifier.subscriber import Ending, State, Subscriber
+
+if TYPE_CHECKING:
+    from notifier.gateway import Gateway
+
+# What a stream may leave unsent in this process before it counts as a slow consumer. The kernel
+# holds some more; a browser that reads at all never comes near it.
+UNSENT_MAX_BYTES = 16 * 1024
+# A database that cannot say who asks: come back when it may have recovered.
+BUSY_RETRY_MS = 5_000
+
+
+class Connection(asyncio.Protocol):
+    """See the module. `ends_at` is 0 until the stream begins."""
+
+    __slots__ = (
+        "_gateway",
+        "_paused",
+        "_reader",
+        "_reading",
+        "_spare_bytes",
+        "_subscriber",
+        "_transport",
+        "_wanted",
+        "address",
+        "beat_at",
+        "ends_at",
+    )
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._transport: asyncio.Transport | None = None
+        self._reader: RequestReader | None = RequestReader()
+        self._wanted: Wanted | None = None
+        self._subscriber: Subscriber | None = None
+        self._paused = False
+        # Whether a backlog is being read for this stream.
+        self._reading = False
+        # What a peer may still send after its head; it is read and forgotten.
+        self._spare_bytes = HEAD_MAX_BYTES
+        self.address = ""
+        self.beat_at = 0.0
+        self.ends_at = 0.0
+
+    # -- what the transport calls ----------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._gateway.arrives(self)
+
+    def data_received(self, data: bytes) -> None:
+        reader = self._reader
+        if reader is None:
+            self._spare_bytes -= len(data)
+            if self._spare_bytes < 0:
+                self.abort()
+            return
+        refused = reader.feed(data)
+        if refused is not None:
+            self.answer(refused)
+        elif reader.wanted is not None:
+            # The parser is dropped here: a waiting stream has no use for it.
+            self._reader = None
+            self._arrived(reader.wanted)
+
+    def pause_writing(self) -> None:
+        self._paused = True
+        if self._subscriber is not None:
+            self._subscriber.fall_behind()
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self.flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        subscriber = self._subscriber
+        if subscriber is not None:
+            self._gateway.engine.hub.leave(subscriber)
+            subscriber.close(Ending.LEFT)
+        self._gateway.gone(self)
+        self._transport = None
+        self._reader = None
+
+    # -- the request -----------------------------------------------------------------------
+
+    def _arrived(self, wanted: Wanted) -> None:
+        gateway = self._gateway
+        gateway.arriving.pop(self, None)
+        self._wanted = wanted
+        if wanted.method == "OPTIONS":
+            self._last_words(gateway.answers.preflight())
+        elif wanted.method not in {"GET", "HEAD"}:
+            self.answer(NOT_ALLOWED)
+        elif wanted.path != "/stream":
+            gateway.answer_other(self, wanted)
+        elif not gateway.answers.allows(wanted):
+            self.answer(OTHER_ORIGIN)
+        else:
+            token = cookie_value(wanted.cookie, gateway.cookie_name)
+            auth_id = gateway.cookies.auth_id(token) if token else None
+            if auth_id is None:
+                self.answer(SIGN_IN)
+            else:
+                looked_up = gateway.engine.sign_ins.lookups.asking(auth_id)
+                looked_up.add_done_callback(self._looked_up)
+
+    def _looked_up(self, future: asyncio.Future[SignedIn | None]) -> None:
+        wanted = self._wanted
+        error = None if future.cancelled() else future.exception()
+        if self._transport is None or wanted is None or future.cancelled():
+            return
+        gateway = self._gateway
+        if isinstance(error, Unavailable):
+            # Any other status than 200 would make the browser give up for good.
+            self._last_words(gateway.answers.stream_head + sse.retry(BUSY_RETRY_MS))
+        elif error is not None:
+            raise error
+        elif (who := future.result()) is None:
+            self.answer(SIGN_IN)
+        elif wanted.method == "HEAD":
+            self._last_words(gateway.answers.stream_head)
+        else:
+            self._begin(who, wanted)
+
+    def _begin(self, who: SignedIn, wanted: Wanted) -> None:
+        gateway, transport = self._gateway, self._transport
+        assert transport is not None
+        self._wanted = None
+        self.address = gateway.address_of(transport, wanted)
+        if refusal := gateway.refusal(who.person_id, self.address):
+            self._last_words(gateway.answers.stream_head + refusal)
+            return
+        given = wanted.last_event_id or query_value(wanted.query, "last_event_id")
+        subscriber = Subscriber(who.person_id, who.sign_in_id, sse.parse_cursor(given), self._ring)
+        self._subscriber = subscriber
+        transport.set_write_buffer_limits(high=UNSENT_MAX_BYTES)
+        confirmed = gateway.engine.hub.join(subscriber)
+        gateway.begins(self)
+        transport.write(gateway.answers.stream_head + sse.retry())
+        if confirmed is None:
+            self._catch_up()
+        else:
+            # The bus lets nobody wait for long: when it cannot confirm, it says so.
+            confirmed.add_done_callback(lambda _: self._catch_up())
+
+    # -- the stream ------------------------------------------------------------------------
+
+    def _ring(self) -> None:
+        self._gateway.ring(self)
+
+    def flush(self) -> None:
+        """Do what is to be done: write the mailbox, catch up, or end."""
+        subscriber, transport = self._subscriber, self._transport
+        if subscriber is None or transport is None:
+            return
+        if subscriber.state is State.LIVE:
+            if not self._paused and (events := subscriber.take()):
+                self._gateway.engine.hub.counts["delivered"] += len(events)
+                transport.write(
+                    events[0].frame if len(events) == 1 else b"".join([e.frame for e in events])
+                )
+        elif subscriber.state is State.BEHIND:
+            self._catch_up()
+        else:
+            self._last_words(farewell(subscriber.ending))
+
+    def look(self, now: float) -> bool:
+        """The sweep's look: a heartbeat, or the end. False when the stream is over."""
+        subscriber = self._subscriber
+        if subscriber is None or self._transport is None or subscriber.state is State.CLOSED:
+            return False
+        if now >= self.ends_at:
+            subscriber.close(Ending.AGED)
+        elif now >= self.beat_at:
+            self.beat_at = now + self._gateway.engine.settings.heartbeat_seconds
+            if not self._paused:
+                self._transport.write(sse.PING)
+        return True
+
+    def _catch_up(self) -> None:
+        subscriber = self._subscriber
+        if (
+            subscriber is None
+            or subscriber.state is not State.BEHIND
+            or self._reading
+            or self._paused
+            or self._transport is None
+        ):
+            return
+        self._reading = True
+        wanted = (subscriber.recipient_id, subscriber.begin_catch_up())
+        self._gateway.engine.catch_up.asking(wanted).add_done_callback(self._caught_up)
+
+    def _caught_up(self, future: asyncio.Future[Backlog]) -> None:
+        self._reading = False
+        error: Any = None if future.cancelled() else future.exception()
+        subscriber, transport = self._subscriber, self._transport
+        if future.cancelled() or subscriber is None or transport is None:
+            return
+        if isinstance(error, Unavailable):
+            pause = CATCH_UP_RETRY_SECONDS * random.uniform(0.5, 1.5)
+            asyncio.get_running_loop().call_later(pause, self._catch_up)
+        elif error is not None:
+            # A fault of ours: the browser comes back, and the loop's handler logs it.
+            self.abort()
+            raise error
+        elif subscriber.state is State.BEHIND:
+            backlog = future.result()
+            self._gateway.engine.hub.counts["delivered"] += len(backlog.events)
+            if frames := caught_up(subscriber, subscriber.cursor, backlog):
+                transport.write(frames)
+            self.flush()
+
+    # -- the end ---------------------------------------------------------------------------
+
+    def answer(self, answer: Answer) -> None:
+        """A short answer instead of a stream."""
+        with_body = self._wanted is None or self._wanted.method != "HEAD"
+        self._last_words(self._gateway.answers.short(answer, with_body=with_body))
+
+    def _last_words(self, data: bytes) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if data:
+            transport.write(data)
+        self._reader = None
+        self._gateway.says_goodbye(self)
+        transport.close()
+
+    def abort(self) -> None:
+        """End the connection without another byte."""
+        if self._transport is not None:
+            self._transport.abort()

@@ -1,0 +1,58 @@
+"""One gateway process: the gateway on a socket that was handed over, then a drain, then the end."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import socket
+from collections.abc import Callable
+
+import structlog
+import uvloop
+
+from notifier import schema
+from notifier.drain import drain
+from notifier.engine import Engine
+from notifier.gateway import Gateway
+from notifier.settings import Settings
+from notifier.sockets import BACKLOG
+from notifier.web_process import stop_signal
+
+log = structlog.get_logger("notifier.gateway")
+
+# Files that are no streams: the database, Redis, the log, connections that are being answered.
+FILES_KEPT_FREE = 500
+
+
+def run(settings: Settings, fd: int, ready: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `ready` is called once streams are answered."""
+    uvloop.run(_serve(settings, fd, ready))
+
+
+def streams_most(settings: Settings) -> int:
+    """How many streams this process may hold, after raising its limit on open files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    most = max(1, min(settings.streams_per_process, hard - FILES_KEPT_FREE))
+    log.info("open_files", limit=hard, streams_most=most)
+    return most
+
+
+async def _serve(settings: Settings, fd: int, ready: Callable[[], None]) -> None:
+    most = streams_most(settings)
+    engine = Engine(settings)
+    await schema.check(engine.database)
+    await engine.start()
+    gateway = Gateway(engine, streams_most=most)
+    server = await asyncio.get_running_loop().create_server(
+        gateway.connection, sock=socket.socket(fileno=fd), backlog=BACKLOG
+    )
+    stopping = stop_signal(settings)
+    ready()
+    seconds = await stopping
+    log.info("draining", streams=engine.hub.streams, seconds=seconds)
+    await drain(engine, seconds=seconds)
+    server.close()
+    await gateway.close()
+    await engine.stop()
