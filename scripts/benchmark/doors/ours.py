@@ -55,7 +55,7 @@ class People:
     cookies: list[bytes]
 
 
-def settings(box: Path, port: int = 0, redis_port: int = 0, streams: int = 0) -> dict[str, str]:
+def settings(box: Path, port: int = 8000, redis_port: int = 0, streams: int = 0) -> dict[str, str]:
     """The environment of a program of ours. Everything that is not named is at its default."""
     known = {
         **ENVIRONMENT,
