@@ -103,7 +103,7 @@ def without(key: str) -> dict[str, Any]:
     ],
 )
 def test_garbage_is_refused(message: bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011
+    with pytest.raises(ValueError):
         from_bus(7, message)
 
 
