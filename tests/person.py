@@ -93,8 +93,11 @@ class Person:
         return int(counts[-1]) if counts else 0
 
     @asynccontextmanager
-    async def stream(self, last_event_id: int | str | None = None) -> AsyncIterator[Stream]:
-        """An open `GET /stream`."""
+    async def stream(self, last_event_id: int | str | None = 0) -> AsyncIterator[Stream]:
+        """An open `GET /stream`, from the cursor that a page would have had before anything came.
+
+        With None it begins with the present state, as a program's stream may.
+        """
         headers = self._usual_headers() | {"Accept": "text/event-stream"}
         if last_event_id is not None:
             headers["Last-Event-ID"] = str(last_event_id)

@@ -133,20 +133,25 @@ async def test_a_number_that_is_none_is_a_clear_4xx_or_harmless(people: People, 
         assert_refused(answer.status, answer.text, 200, 302, 303, 400, 404, 422)
 
 
-@pytest.mark.parametrize("cursor", ["nan", "inf", "-1", "1" + "0" * 30, "9" * 60_000, "text", "-"])
-async def test_a_bad_cursor_opens_a_stream_or_resets_it(people: People, cursor: str) -> None:
+async def test_a_cursor_that_is_no_number_begins_with_the_present_state(people: People) -> None:
     harry, gitau = await people("harry", "gitau")
-    async with gitau.stream(last_event_id=cursor[:9_000]) as stream:
-        assert stream.status == 200
-        await harry.send(gitau, "hello")
-        await stream.named("message")
-        assert stream.texts == ["hello"]
+    await harry.send(gitau, "before")
+    for number, cursor in enumerate(["nan", "inf", "text", "-", "0x1", "1 2"], 2):
+        async with gitau.stream(last_event_id=cursor) as stream:
+            assert stream.status == 200, cursor
+            # The state has been told, so from here on the stream is live.
+            await stream.named("unread_message_count")
+            await harry.send(gitau, cursor)
+            await stream.count(number)
+            assert stream.texts == [cursor]
 
 
-async def test_a_cursor_from_the_future_resets_the_page(people: People) -> None:
+async def test_a_cursor_of_another_log_resets_the_page(people: People) -> None:
     (gitau,) = await people("gitau")
-    async with gitau.stream(last_event_id=10_000) as stream:
-        await stream.named("reset")
+    for cursor in ("-1", "10000", str(2**63), "1" + "0" * 30, "9" * 9_000):
+        async with gitau.stream(last_event_id=cursor) as stream:
+            assert stream.status == 200, cursor
+            await stream.named("reset")
 
 
 FORGED = ["", "x", "a.b.c", "." * 300, "%00", "x" * 5_000, '"', "null", "1"]

@@ -10,7 +10,15 @@ from tests.person import Person
 from tests.processes import Server
 
 # What a stranger may see: the way in, what makes the pages look right, and an operator's probes.
-PUBLIC = {"/login", "/register", "/static/<path:name>", "/healthz", "/readyz", "/metrics"}
+PUBLIC = {
+    "/login",
+    "/register",
+    "/static/<path:name>",
+    "/static/v-<version>/<path:name>",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+}
 
 
 def routes() -> list[tuple[str, str]]:

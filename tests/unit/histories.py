@@ -45,6 +45,10 @@ class Log:
         self.unread = 0
         return [self._event(COUNT, 0, False)]
 
+    def notice(self) -> list[Event]:
+        """Kept, and no state after it: the newest event of a person need not be state."""
+        return [self._event("notice", self.last + 1, True)]
+
     def progress(self, percent: int) -> list[Event]:
         return [self._event("progress", percent, False)]
 

@@ -26,6 +26,7 @@ HONEST: dict[str, Step] = {
     "a message": lambda w, n: w.happens(w.log.send(1)),
     "a burst": lambda w, n: w.happens(w.log.send(n)),
     "all read": lambda w, n: w.happens(w.log.read_all()),
+    "a notice": lambda w, n: w.happens(w.log.notice()),
     "progress": lambda w, n: w.happens(w.log.progress(n)),
     "deliver one": lambda w, n: w.deliver(n),
     "deliver all": lambda w, n: w.deliver_all(),

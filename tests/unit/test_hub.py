@@ -1,0 +1,173 @@
+"""The hub: who hears what, and which subscriptions it stands for."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from notifier import hub as hub_module
+from notifier.events import SEQUENCE_MAX, Ended, Event, to_bus
+from notifier.hub import Hub
+from notifier.subscriber import Ending, State, Subscriber
+
+
+class NotedBus:
+    """A bus that only notes which recipients it would hear."""
+
+    trouble = ""
+
+    def __init__(self) -> None:
+        self.heard: set[int] = set()
+        self.confirmation: asyncio.Future[None] | None = None
+
+    async def start(self, receiver: object) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def publish(self, recipient_id: int, message: bytes) -> None: ...
+
+    def subscribe(self, recipient_id: int) -> asyncio.Future[None] | None:
+        self.heard.add(recipient_id)
+        return self.confirmation
+
+    def unsubscribe(self, recipient_id: int) -> None:
+        self.heard.remove(recipient_id)
+
+    def counts(self) -> dict[str, int]:
+        return {}
+
+
+@pytest.fixture
+def bus() -> NotedBus:
+    return NotedBus()
+
+
+@pytest.fixture
+def hub(bus: NotedBus) -> Hub:
+    return Hub(bus, streams_per_person=2)
+
+
+def joined(hub: Hub, recipient_id: int, sign_in_id: int = 1, cursor: int = 0) -> Subscriber:
+    """A stream that has caught up."""
+    subscriber = Subscriber(recipient_id, sign_in_id, cursor, lambda: None)
+    hub.join(subscriber)
+    subscriber.begin_catch_up()
+    assert subscriber.caught_up(cursor, complete=True)
+    return subscriber
+
+
+def message(*happened: Event | Ended) -> bytes:
+    (only,) = to_bus(happened)
+    return only
+
+
+def event(recipient_id: int, sequence: int) -> Event:
+    return Event(recipient_id, sequence, "message", {}, 1.0)
+
+
+def test_an_event_reaches_every_stream_of_its_recipient_and_nobody_else(hub: Hub) -> None:
+    harry, other_harry, gitau = joined(hub, 1), joined(hub, 1), joined(hub, 2)
+    hub.received(1, message(event(1, 1)))
+    assert harry.take() == other_harry.take() == [event(1, 1)]
+    assert gitau.take() == []
+
+
+def test_a_person_has_room_for_so_many_streams(hub: Hub) -> None:
+    first = joined(hub, 1)
+    joined(hub, 1)
+    assert not hub.has_room(1)
+    assert hub.has_room(2)
+    hub.leave(first)
+    assert hub.has_room(1)
+
+
+async def test_leaving_gives_everything_back_once(hub: Hub) -> None:
+    first, second = joined(hub, 1), joined(hub, 1)
+    assert (hub.streams, hub.recipients) == (2, 1)
+    hub.leave(first)
+    hub.leave(first)
+    assert (hub.streams, hub.recipients, list(hub)) == (1, 1, [second])
+    hub.leave(second)
+    assert (hub.streams, hub.recipients, list(hub)) == (0, 0, [])
+
+
+def test_join_hands_the_buss_confirmation_on(hub: Hub, bus: NotedBus) -> None:
+    loop = asyncio.new_event_loop()
+    bus.confirmation = loop.create_future()
+    assert hub.join(Subscriber(1, 1, 0, lambda: None)) is bus.confirmation
+    loop.close()
+
+
+async def test_a_subscription_outlives_the_last_stream_for_a_while(
+    hub: Hub, bus: NotedBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.leave(joined(hub, 1))
+    hub.drop_idle_subscriptions()
+    assert bus.heard == {1}, "most come back at once"
+    monkeypatch.setattr(hub_module, "LINGER_SECONDS", 0)
+    hub.leave(joined(hub, 2))
+    hub.leave(joined(hub, 1))
+    joined(hub, 2)
+    hub.drop_idle_subscriptions()
+    assert bus.heard == {2}, "who came back is heard on"
+    hub.drop_idle_subscriptions()
+    assert bus.heard == {2}
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"",
+        b"hello",
+        b"\xff",
+        b'{"sequence": -1}',
+        b"x" * 10_000_000,
+        b'{"name":"message","data":{},"timestamp":1,"sequence":%d}' % (SEQUENCE_MAX + 1),
+    ],
+)
+def test_garbage_is_dropped_and_counted(hub: Hub, garbage: bytes) -> None:
+    subscriber = joined(hub, 1)
+    hub.received(1, garbage)
+    assert hub.counts["garbage"] == 1
+    assert subscriber.state is State.LIVE
+    hub.received(1, message(event(1, 1)))
+    assert subscriber.take() == [event(1, 1)]
+
+
+def test_what_is_not_taken_is_counted_by_its_cause(hub: Hub) -> None:
+    subscriber = joined(hub, 1)
+    hub.received(2, message(event(2, 1)))
+    hub.received(1, message(event(1, 1), event(1, 1), event(1, 5), event(1, 6)))
+    subscriber.close(Ending.LEFT)
+    hub.received(1, message(event(1, 7)))
+    assert hub.counts == {"nobody": 1, "repeated": 1, "gap": 1, "heard": 1, "closed": 1}
+
+
+def test_the_end_of_a_sign_in_ends_its_streams_only(hub: Hub) -> None:
+    ended, kept, elsewhere = joined(hub, 1, 10), joined(hub, 1, 11), joined(hub, 2, 10)
+    hub.received(1, message(event(1, 1), Ended(1, (10, 12))))
+    assert (ended.state, ended.ending) == (State.CLOSED, Ending.SIGNED_OUT)
+    assert kept.take() == [event(1, 1)]
+    assert kept.state is elsewhere.state is State.LIVE
+
+
+def test_a_gap_makes_everybody_behind(hub: Hub) -> None:
+    streams = [joined(hub, 1), joined(hub, 1), joined(hub, 2)]
+    hub.gap()
+    assert {stream.state for stream in streams} == {State.BEHIND}
+    assert hub.behind == 3
+
+
+def test_reconcile_finds_who_is_short_and_whose_sign_in_is_over(hub: Hub) -> None:
+    short, complete, over, late = (
+        joined(hub, 1, 10, 4),
+        joined(hub, 2, 20, 5),
+        joined(hub, 1, 11, 5),
+        joined(hub, 3, 30, 7),
+    )
+    assert hub.compare({10: 5, 20: 5}, [short, complete, over]) == 1
+    assert short.state is State.BEHIND
+    assert complete.state is State.LIVE
+    assert (over.state, over.ending) == (State.CLOSED, Ending.SIGNED_OUT)
+    assert late.state is State.LIVE, "who joined after the question is not judged by its answer"
