@@ -92,11 +92,9 @@ async def test_leaving_gives_everything_back_once(hub: Hub) -> None:
     assert (hub.streams, hub.recipients, list(hub)) == (0, 0, [])
 
 
-def test_join_hands_the_buss_confirmation_on(hub: Hub, bus: NotedBus) -> None:
-    loop = asyncio.new_event_loop()
-    bus.confirmation = loop.create_future()
+async def test_join_hands_on_what_the_bus_confirms_with(hub: Hub, bus: NotedBus) -> None:
+    bus.confirmation = asyncio.get_running_loop().create_future()
     assert hub.join(Subscriber(1, 1, 0, lambda: None)) is bus.confirmation
-    loop.close()
 
 
 async def test_a_subscription_outlives_the_last_stream_for_a_while(

@@ -9,6 +9,7 @@ import pytest
 
 from notifier.errors import Unavailable
 from notifier.together import Together
+from tests.patience import until
 
 
 class Doubling:
@@ -35,9 +36,7 @@ class Doubling:
         return [asyncio.create_task(self.together.ask(number)) for number in numbers]
 
     async def begun(self, batches: int) -> None:
-        async with asyncio.timeout(5):
-            while len(self.batches) < batches:
-                await asyncio.sleep(0)
+        await until(lambda: len(self.batches) >= batches, f"batch {batches} is being answered")
 
 
 async def test_a_lone_call_is_answered_at_once() -> None:
