@@ -43,6 +43,9 @@ DELIVER = Figure(
 P99 = Figure("deliver", "p99_ms", "publish to socket, p99", "ms", 2, True, {"gateway": 3})
 STORM = Figure("storm", "seconds", "storm: until the last is live", "s", 1, True, {"gateway": 10})
 
+# Below this share of the wanted rate a run says that its feed was too slow.
+RATE_SHARE_MIN = 0.95
+
 DOOR_FIGURES = (
     MEMORY,
     Figure("hold", "redis_kib", "  of it in Redis", "KiB", 1),
@@ -53,6 +56,7 @@ DOOR_FIGURES = (
     Figure("deliver", "p50_ms", "publish to socket, p50", "ms", 2),
     P99,
     Figure("deliver", "max_ms", "publish to socket, max", "ms", 1),
+    Figure("deliver", "rate", "  events a second"),
     Figure("deliver", "sent", "  sent"),
     Figure("deliver", "received", "  received"),
     Figure("deliver", "lost", "  lost"),
@@ -114,7 +118,19 @@ def _faults_of(where: str, part: Mapping[str, Any]) -> list[str]:
 
 
 def bottlenecks(results: Mapping[str, Any]) -> list[str]:
-    """Where the load client, and not the server, set the pace."""
+    """Where the load client or the feed, and not the server, set the pace."""
+    wanted = results["load"]["rate"] * RATE_SHARE_MIN
+    found = []
+    for where, part in _places(results):
+        if part.get("client", {}).get("was_bottleneck"):
+            found.append(f"The load client was the bottleneck: {where}.")
+        if part.get("rate", wanted) < wanted:
+            found.append(f"The feed made only {part['rate']:,.0f} events a second: {where}.")
+    return found
+
+
+def _places(results: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Every phase in which the client or the feed could be too slow, with its name."""
     doors = results["doors"].items()
     places = [(f"{n}, {part}", d.get(part, {})) for n, d in doors for part in ("deliver", "storm")]
     places += [
@@ -122,4 +138,4 @@ def bottlenecks(results: Mapping[str, Any]) -> list[str]:
         for p in results.get("growth", [])
     ]
     places += [(f"send, {way}", sent["send"]) for way, sent in results.get("send", {}).items()]
-    return [where for where, part in places if part.get("client", {}).get("was_bottleneck")]
+    return places

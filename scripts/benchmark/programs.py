@@ -85,6 +85,11 @@ def tail(log: Path) -> str:
     return " / ".join(lines[-3:]) or "it said nothing"
 
 
+def last_words(box: Path) -> str:
+    """The ends of all logs of a run."""
+    return " / ".join(f"{log.name}: {tail(log)}" for log in box.glob("*.log") if log.stat().st_size)
+
+
 def _end(started: subprocess.Popen[Any], name: str) -> None:
     with contextlib.suppress(ProcessLookupError):
         started.send_signal(signal.SIGTERM)
@@ -109,8 +114,7 @@ def wait_ready(started: subprocess.Popen[bytes], port: int, path: str, box: Path
             if connection.getresponse().status == 200:
                 return
         time.sleep(0.05)
-    logs = " / ".join(tail(log) for log in box.glob("*.log") if log.stat().st_size)
-    raise BenchError(f"the server did not become ready: {logs}")
+    raise BenchError(f"the server did not become ready: {last_words(box)}")
 
 
 @contextlib.contextmanager

@@ -99,7 +99,7 @@ def notes(results: Results) -> list[str]:
         if results.get("growth")
         else []
     )
-    said += [f"The load client was the bottleneck in: {where}." for where in bottlenecks(results)]
+    said += bottlenecks(results)
     if results["steal"] > 0.01:
         said.append(
             f"The host withheld {results['steal']:.0%} of the CPU time that this machine wanted:"

@@ -59,7 +59,7 @@ def _site(load: Load) -> Iterator[_Site]:
             pids, request = [one.pid, other.pid], stream_request(people, gateway_port)
             cursors = [PAST_SEQUENCE] * load.recipients
             address = ("127.0.0.1", gateway_port)
-            opened = OurOpen(address, request, cursors, pids, [redis.pid], None)
+            opened = OurOpen(address, request, cursors, pids, [redis.pid], None, box)
             yield _Site(people, ("127.0.0.1", web_port), opened)
 
 
@@ -133,7 +133,8 @@ def _measured(
         "per_second": round(len(sent) / seconds, 1) if seconds else None,
         "client": client,
     }
-    return {"send": figures, "failures": dict(office.failures)}
+    streams = {f"streams: {reason}": n for reason, n in inboxes.failures.items()}
+    return {"send": figures, "failures": {**office.failures, **streams}}
 
 
 def _columns(rows: list[tuple[int, int, int]]) -> tuple[tuple[int, ...], ...]:

@@ -40,6 +40,13 @@ def read_sent(log: Path) -> dict[tuple[int, int], int]:
     return {(person, seq): ns for person, seq, ns in SENT.iter_unpack(log.read_bytes())}
 
 
+def rate(log: Path) -> float:
+    """Events a second that the feed really made."""
+    times = [ns for _, _, ns in SENT.iter_unpack(log.read_bytes())]
+    seconds = (times[-1] - times[0]) / 1e9 if times else 0.0
+    return round(len(times) / seconds, 1) if seconds else 0.0
+
+
 def count(
     sent: dict[tuple[int, int], int],
     persons: Iterable[int],

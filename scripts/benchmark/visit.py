@@ -7,6 +7,7 @@ that sends them pays for them.
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -15,7 +16,7 @@ from benchmark.crowd import Crowd
 from benchmark.doors.door import Door, Open
 from benchmark.load import Load
 from benchmark.loop import Loop
-from benchmark.programs import BenchError, Feed
+from benchmark.programs import BenchError, Feed, last_words
 from benchmark.progress import say
 
 # The first streams load what is loaded late; they are not part of the growth that we divide.
@@ -59,7 +60,9 @@ class _Visit:
         if "storm" in self.wanted:
             say(f"{what}: storm")
             figures["storm"] = self._storm()
-        failures = dict(self.crowd.failures)
+        if failures := dict(self.crowd.failures):
+            # On the terminal only: a log may name paths of this machine.
+            say(f"{what}: {failures}; the server's log ends: {last_words(self.opened.box)}")
         self.crowd.drop()
         return {name: figures[name] for name in figures if name in self.wanted} | {
             "failures": failures
@@ -140,6 +143,7 @@ class _Visit:
             **result.as_dict(),
             **self._counted_since(counters),
             "feed_late_ms": answer["late_ms"],
+            "rate": tally.rate(log),
             "client": client,
         }
 
@@ -185,7 +189,8 @@ class _Visit:
         self.crowd.connect(self.load.storm_at_once, CONNECT_CEILING_SECONDS)
         self.loop.run_until(lambda: len(self.crowd.persons) >= missed, LAST_EVENT_CEILING_SECONDS)
         seconds = time.monotonic() - began
-        client = self.loop.account()
+        # Here only the last stream's time counts, so a turn may be long.
+        client = self.loop.account(turn_p99_most_ms=math.inf)
         self._wait_quiet()
         figures: Figures = {
             "seconds": round(seconds, 3),

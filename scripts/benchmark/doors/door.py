@@ -25,6 +25,8 @@ class Open:
     server_pids: list[int]
     redis_pids: list[int]
     feed: Feed | None
+    # Where its programs write their logs.
+    box: Path
 
     def server(self) -> kernel.Usage:
         return sum(map(kernel.usage, self.server_pids), kernel.Usage())

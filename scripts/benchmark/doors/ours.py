@@ -118,7 +118,7 @@ class OurDoor(Door):
                     cursors = [PAST_SEQUENCE] * persons
                     request = stream_request(found, port)
                     address = ("127.0.0.1", port)
-                    yield OurOpen(address, request, cursors, [server.pid], [redis.pid], fed)
+                    yield OurOpen(address, request, cursors, [server.pid], [redis.pid], fed, box)
 
 
 class OurOpen(Open):

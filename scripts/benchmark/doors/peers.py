@@ -50,7 +50,9 @@ class PythonPeer(Door):
                 feed = [sys.executable, "-m", "benchmark.feeds.redis", str(redis_port)]
                 with closing(Feed([*feed, str(persons)], where, ENVIRONMENT)) as fed:
                     address, cursors = ("127.0.0.1", port), [0] * persons
-                    yield Open(address, plain_request, cursors, [server.pid], [redis.pid], fed)
+                    yield Open(
+                        address, plain_request, cursors, [server.pid], [redis.pid], fed, where
+                    )
 
     def versions(self) -> dict[str, str]:
         return {package: version(package) for package in self.packages}
@@ -120,7 +122,7 @@ class NchanPeer(Door):
                 with closing(Feed(feed, where, ENVIRONMENT)) as fed:
                     address = ("127.0.0.1", port)
                     cursors = [0] * persons
-                    yield Open(address, plain_request, cursors, [server.pid], [], fed)
+                    yield Open(address, plain_request, cursors, [server.pid], [], fed, where)
 
     def versions(self) -> dict[str, str]:
         nginx = shutil.which("nginx", path=_system_path())
