@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import uvloop
+
 from benchmark.feeds import pace
 from notifier import logs
 from notifier.engine import Engine
