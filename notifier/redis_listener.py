@@ -38,7 +38,7 @@ class RedisListener(asyncio.Protocol):
         self._lost = lost
         self._reader = hiredis.Reader()
         self._transport: asyncio.Transport | None = None
-        # redis-py closes the socket when this is collected.
+        # Kept although its socket is ours: redis-py closes the socket when this is collected.
         self._connection: AbstractConnection | None = None
         # Loop time at which Redis last said anything at all.
         self.heard_at = 0.0
@@ -49,13 +49,13 @@ class RedisListener(asyncio.Protocol):
         Raises redis-py's errors: not reachable, wrong password, loading.
         """
         untyped = cast(Any, connection)
+        self._connection = connection
         await untyped.connect()
         # Private in redis-py, and the version is pinned: its public way would be to let its
         # own loop read. At this point every reply of the handshake has been read.
         writer = untyped._writer
         transport = writer.transport
         self._transport = transport
-        self._connection = connection
         self.heard_at = asyncio.get_running_loop().time()
         transport.set_protocol(self)
 
@@ -77,7 +77,10 @@ class RedisListener(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
             self._transport = None
-        self._connection = None
+        if self._connection is not None:
+            # Private, and what redis-py itself does where it cannot wait.
+            cast(Any, self._connection)._close()
+            self._connection = None
 
     def _command(self, name: bytes, channels: list[bytes]) -> None:
         for start in range(0, len(channels), CHANNELS_PER_COMMAND):
