@@ -77,7 +77,7 @@ async def test_beyond_the_bound_a_newcomer_is_turned_away_and_the_others_are_not
     with pytest.raises(Unavailable):
         await doubling.together.ask(4)
     doubling.answered.set()
-    assert await asyncio.gather(*first, *waiting) == [2, 4, 6]
+    assert list(await asyncio.gather(*first, *waiting)) == [2, 4, 6]
 
 
 async def test_an_answer_that_is_an_exception_is_its_callers_alone() -> None:
@@ -110,7 +110,7 @@ async def test_a_caller_who_leaves_is_not_served_and_disturbs_nobody() -> None:
     waiting_leaver.cancel()
     await asyncio.sleep(0)
     doubling.answered.set()
-    assert await asyncio.gather(first, last) == [2, 8]
+    assert list(await asyncio.gather(first, last)) == [2, 8]
     assert running_leaver.cancelled() and waiting_leaver.cancelled()
     assert doubling.batches == [[1, 2], [4]]
 
@@ -123,5 +123,5 @@ async def test_a_batch_of_leavers_asks_nothing() -> None:
     leaver.cancel()
     await asyncio.sleep(0)
     doubling.answered.set()
-    assert await asyncio.gather(first, last) == [2, 6]
+    assert list(await asyncio.gather(first, last)) == [2, 6]
     assert doubling.batches == [[1], [3]]

@@ -1,0 +1,175 @@
+"""What every bus must do: one specification, held against each of them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from notifier.bus import Bus, MemoryBus
+from notifier.redis_bus import QUEUE_MOST, RedisBus
+from tests.patience import until
+from tests.processes import RedisServer
+
+
+@dataclass
+class Ear:
+    """A receiver that notes what it hears."""
+
+    heard: list[tuple[int, bytes]] = field(default_factory=list)
+    gaps: int = 0
+
+    def received(self, recipient_id: int, message: bytes) -> None:
+        self.heard.append((recipient_id, message))
+
+    def gap(self) -> None:
+        self.gaps += 1
+
+    async def hears(self, *messages: tuple[int, bytes], within: float = 10) -> None:
+        """Exactly `messages`, in that order, now or soon."""
+        await until(lambda: len(self.heard) >= len(messages), f"{messages[-1:]} is heard", within)
+        assert self.heard == list(messages)
+
+
+@dataclass
+class Wire:
+    """A bus as two processes see it: one speaks, the other listens."""
+
+    speaker: Bus
+    listener: Bus
+    ear: Ear
+
+    async def subscribed(self, *recipients: int) -> None:
+        await subscribed(self.listener, *recipients)
+
+
+async def subscribed(bus: Bus, *recipients: int) -> None:
+    """Every recipient is subscribed to, and the bus has confirmed it."""
+    confirmations = [bus.subscribe(recipient) for recipient in recipients]
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(future for future in confirmations if future is not None))
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def wire(request: pytest.FixtureRequest, redis: RedisServer) -> AsyncIterator[Wire]:
+    ear = Ear()
+    if request.param == "memory":
+        bus = MemoryBus()
+        await bus.start(ear)
+        yield Wire(bus, bus, ear)
+        await bus.stop()
+        return
+    prefix = secrets.token_hex(4)
+    speaker, listener = RedisBus(redis.url, prefix), RedisBus(redis.url, prefix)
+    await speaker.start(Ear())
+    await listener.start(ear)
+    yield Wire(speaker, listener, ear)
+    await speaker.stop()
+    await listener.stop()
+
+
+async def test_once_a_subscription_is_confirmed_everything_is_heard(wire: Wire) -> None:
+    await wire.subscribed(1)
+    wire.speaker.publish(1, b"at once")
+    await wire.ear.hears((1, b"at once"))
+    assert wire.listener.trouble == "" == wire.speaker.trouble
+
+
+async def test_nobody_hears_what_is_for_another(wire: Wire) -> None:
+    await wire.subscribed(1, 3)
+    for recipient in (2, 1, 12, 3, -1):
+        wire.speaker.publish(recipient, b"%d" % recipient)
+    await wire.ear.hears((1, b"1"), (3, b"3"))
+
+
+async def test_messages_of_a_recipient_keep_their_order(wire: Wire) -> None:
+    await wire.subscribed(1)
+    sent = [(1, b"%d" % number) for number in range(2_000)]
+    for message in sent:
+        wire.speaker.publish(*message)
+        if message[1].endswith(b"00"):
+            await asyncio.sleep(0)
+    await wire.ear.hears(*sent)
+
+
+async def test_a_message_is_carried_as_it_is(wire: Wire) -> None:
+    await wire.subscribed(1)
+    sent = [(1, message) for message in (b"", b"\0\xff\r\n", b"*1\r\n$4\r\nPING\r\n", b"last")]
+    for message in sent:
+        wire.speaker.publish(*message)
+    await wire.ear.hears(*sent)
+
+
+async def test_a_huge_message_harms_nobody(wire: Wire) -> None:
+    await wire.subscribed(1)
+    huge = b"x" * 10_000_000
+    wire.speaker.publish(1, huge)
+    wire.speaker.publish(1, b"after")
+    await until(lambda: (1, b"after") in wire.ear.heard, "what comes after it is heard")
+    assert wire.ear.heard in ([(1, huge), (1, b"after")], [(1, b"after")])
+
+
+async def test_who_unsubscribed_hears_no_more(wire: Wire) -> None:
+    await wire.subscribed(1, 2)
+    wire.speaker.publish(1, b"before")
+    await wire.ear.hears((1, b"before"))
+    wire.listener.unsubscribe(1)
+    # Confirmed on the same connection, so the end of the other has been heard by then.
+    await wire.subscribed(3)
+    wire.speaker.publish(1, b"after")
+    wire.speaker.publish(2, b"to another")
+    await wire.ear.hears((1, b"before"), (2, b"to another"))
+
+
+async def test_who_left_and_came_back_within_a_moment_hears(wire: Wire) -> None:
+    await wire.subscribed(1)
+    wire.listener.unsubscribe(1)
+    await wire.subscribed(1)
+    wire.speaker.publish(1, b"again")
+    await wire.ear.hears((1, b"again"))
+
+
+async def test_who_came_and_left_within_a_moment_does_not_hear(wire: Wire) -> None:
+    wire.listener.subscribe(1)
+    wire.listener.unsubscribe(1)
+    wire.listener.unsubscribe(1)
+    await wire.subscribed(2)
+    wire.speaker.publish(1, b"nobody")
+    wire.speaker.publish(2, b"somebody")
+    await wire.ear.hears((2, b"somebody"))
+
+
+async def test_a_second_subscription_holds_already_and_doubles_nothing(wire: Wire) -> None:
+    await wire.subscribed(1)
+    assert wire.listener.subscribe(1) is None
+    wire.speaker.publish(1, b"once")
+    wire.speaker.publish(1, b"twice")
+    await wire.ear.hears((1, b"once"), (1, b"twice"))
+
+
+async def test_two_who_subscribe_at_once_wait_for_one_confirmation(wire: Wire) -> None:
+    await wire.subscribed(1, 1, 1)
+    wire.speaker.publish(1, b"once")
+    await wire.ear.hears((1, b"once"))
+
+
+async def test_publishing_never_waits_and_never_raises(wire: Wire) -> None:
+    """More than any queue holds, in one turn of the loop."""
+    for _ in range(QUEUE_MOST + 500):
+        wire.speaker.publish(4, b"to nobody")
+    await wire.subscribed(1)
+    wire.speaker.publish(1, b"still there")
+    await wire.ear.hears((1, b"still there"))
+    await until(lambda: wire.speaker.counts()["published"] >= QUEUE_MOST, "the queue empties")
+
+
+async def test_stopping_sends_what_is_queued(wire: Wire) -> None:
+    await wire.subscribed(1)
+    sent = [(1, b"%d" % number) for number in range(1_000)]
+    for message in sent:
+        wire.speaker.publish(*message)
+    await wire.speaker.stop()
+    await wire.ear.hears(*sent)
