@@ -23,7 +23,7 @@ def tables(results: Results) -> list[tuple[str, list[Row]]]:
     load = results["load"]
     found = []
     doors = {n: d for n, d in results["doors"].items() if "missing" not in d}
-    if doors:
+    if any(figure.of(door) is not None for door in doors.values() for figure in DOOR_FIGURES):
         title = (
             f"{load['streams']:,} streams, {load['rate']:,.0f} events a second for "
             f"{load['seconds']:.0f} s, one server process"
@@ -122,7 +122,7 @@ def _growth_note(points: Sequence[Results], by: str) -> str:
     factor = line[-1]["deliver"]["cpu_us"] / line[0]["deliver"]["cpu_us"]
     verdict = "within" if factor <= GROWTH_FACTOR_MAX else "beyond"
     return (
-        f"From {line[0][by]:,} to {line[-1][by]:,} {by} the CPU per event grows by the factor"
+        f"From {line[0][by]:,} to {line[-1][by]:,} {by} the CPU per event changes by the factor"
         f" {factor:.2f}, {verdict} the {GROWTH_FACTOR_MAX:.2f} that is allowed."
     )
 

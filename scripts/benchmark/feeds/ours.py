@@ -1,6 +1,6 @@
 """Feeds Notifier's doors the app's way: recorded in a transaction, published after its commit.
 
-    python -m benchmark.feeds.ours PEOPLE.json
+    python -m benchmark.feeds.ours PEOPLE.json COUNT
 
 Run by the app's own Python. It publishes through the app's engine and bus. It records with plain
 sqlite3 what `notifications.allot` and `store` would, the same rows in the same transaction: those
@@ -80,4 +80,4 @@ async def main(ids: list[int]) -> None:
 
 if __name__ == "__main__":
     people = json.loads(Path(sys.argv[1]).read_text())["people"]
-    uvloop.run(main([number for number, _, _ in people]))
+    uvloop.run(main([number for number, _, _ in people[: int(sys.argv[2])]]))
