@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from notifier import sqlite_driver
 from notifier.errors import Unavailable
 from notifier.settings import Settings
 
@@ -135,7 +136,7 @@ def _engine(settings: Settings) -> AsyncEngine:
         pool_size=SQLITE_CONNECTIONS,
         max_overflow=0,
         pool_timeout=seconds,
-        connect_args={"timeout": seconds},
+        connect_args={"timeout": seconds, "async_creator_fn": sqlite_driver.connect},
     )
 
     @event.listens_for(engine.sync_engine, "connect")

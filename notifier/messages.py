@@ -88,7 +88,8 @@ async def open_inbox(
     """
     async with database.read() as connection:
         inbox = await _inbox(connection, person_id, number, per_page)
-    if not mark or not inbox.unread:
+    # A page behind the last one shows nothing, so it marks nothing either.
+    if not mark or not inbox.unread or not inbox.page.items:
         return inbox
     async with database.write() as connection:
         # The recipient's lock comes first: PostgreSQL would let a message in between the page

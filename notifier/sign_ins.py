@@ -75,13 +75,14 @@ _FIND = (
 class SignIns:
     """Finds who is signed in; look-ups that come at the same time share one query."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, gather_seconds: float = 0) -> None:
         self._database = database
         self.lookups: Together[str, SignedIn | None] = Together(
             self._find_all,
             most=LOOKUP_MOST,
             waiting_most=LOOKUP_WAITING_MOST,
             full=Unavailable,
+            gather_seconds=gather_seconds,
         )
 
     async def find(self, auth_id: str) -> SignedIn | None:

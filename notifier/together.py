@@ -20,7 +20,8 @@ class Together(Generic[Asked, Answer]):
 
     An answer that is an exception is raised to its caller alone. If `answer_all` itself raises,
     every caller of that batch gets the exception. `most` bounds one batch, `waiting_most` how
-    many may wait; beyond it `full()` makes the exception that a newcomer gets.
+    many may wait; beyond it `full()` makes the exception that a newcomer gets. `gather_seconds`
+    is how long the first of a batch waits for others, where that is worth fewer queries.
     """
 
     def __init__(
@@ -30,11 +31,13 @@ class Together(Generic[Asked, Answer]):
         most: int,
         waiting_most: int,
         full: Callable[[], Exception],
+        gather_seconds: float = 0,
     ) -> None:
         self._answer_all = answer_all
         self._most = most
         self._waiting_most = waiting_most
         self._full = full
+        self._gather_seconds = gather_seconds
         self._waiting: list[tuple[Asked, asyncio.Future[Answer]]] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -56,6 +59,8 @@ class Together(Generic[Asked, Answer]):
     async def _run(self) -> None:
         try:
             while self._waiting:
+                if self._gather_seconds:
+                    await asyncio.sleep(self._gather_seconds)
                 batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
                 await self._answer(batch)
         finally:

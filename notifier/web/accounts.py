@@ -6,7 +6,7 @@ from quart import Blueprint, Response, flash, request
 
 from notifier import accounts, sign_ins
 from notifier.errors import Refused, Unavailable
-from notifier.web import limits, sign_in
+from notifier.web import known_browser, limits, sign_in
 from notifier.web.forms import LoginForm, RegisterForm
 from notifier.web.rendering import page, see_other
 from notifier.web.sign_in import login_required, public
@@ -63,7 +63,8 @@ async def login_form() -> Response:
 async def login() -> Response:
     form = await LoginForm.submitted()
     name, password = form.username.data or "", form.password.data or ""
-    await _spend_attempt(accounts.username_key(name))
+    name_key = accounts.username_key(name)
+    await _spend_attempt(name_key)
     remember = bool(form.remember_me.data)
     started = await sign_ins.sign_in(
         site().engine.database,
@@ -85,12 +86,18 @@ async def login() -> Response:
         happened = [*happened, *await sign_ins.sign_out(site().engine.database, before)]
     site().engine.publish(happened)
     sign_in.start(auth_id, remember=remember)
-    return see_other(sign_in.safe_next(request.args.get("next")))
+    response = see_other(sign_in.safe_next(request.args.get("next")))
+    known_browser.remember(response, name_key)
+    return response
 
 
 async def _spend_attempt(name: str) -> None:
     """Counted before anything is hashed; the narrowest first, so that others lose nothing by it."""
     here = limits.address()
+    browser = known_browser.known(name)
+    if browser is not None:
+        await limits.spend(limits.SIGN_IN_HERE, "sign-in-known", browser)
+        return
     await limits.spend(limits.SIGN_IN_HERE, "sign-in", here, name)
     await limits.spend(limits.SIGN_IN_ADDRESS, "sign-in-address", here)
     await limits.spend(limits.SIGN_IN_ACCOUNT, "sign-in-account", name)
