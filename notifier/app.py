@@ -8,11 +8,13 @@ from notifier import schema, web
 from notifier.drain import drain
 from notifier.engine import Engine
 from notifier.passwords import Passwords
-from notifier.paths import STATIC, TEMPLATES
+from notifier.paths import TEMPLATES
 from notifier.settings import Settings
 
 # The largest form is the profile: 500 characters of at most some bytes each.
 BODY_MAX_BYTES = 64 * 1024
+# A form of that size that takes longer to arrive is answered 408.
+BODY_SECONDS = 20
 
 
 def create_app(settings: Settings) -> Quart:
@@ -26,7 +28,7 @@ def create_app(settings: Settings) -> Quart:
         SECRET_KEY=settings.secret_key,
         SECRET_KEY_FALLBACKS=settings.old_secret_keys,
         MAX_CONTENT_LENGTH=BODY_MAX_BYTES,
-        STATIC_FOLDER=str(STATIC),
+        BODY_TIMEOUT=BODY_SECONDS,
     )
     engine = Engine(settings)
     passwords = Passwords(settings.password_hashers)

@@ -43,6 +43,9 @@ class Database:
         url = settings.sqlalchemy_url
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.engine = _engine(settings)
+        # Statements sent so far: what shows that waiting streams cost none.
+        self.queries = 0
+        event.listen(self.engine.sync_engine, "before_cursor_execute", self._count)
         # Our own writers queue here, first come first served, instead of polling SQLite's lock.
         self._writer = asyncio.Lock()
         self._timeout_seconds = settings.database_timeout_seconds
@@ -81,6 +84,9 @@ class Database:
                         yield connection
             finally:
                 self._writer.release()
+
+    def _count(self, *_: Any) -> None:
+        self.queries += 1
 
     async def ping(self) -> None:
         """Raises `Unavailable` unless a query is answered."""

@@ -46,6 +46,7 @@ class _EngineCollector(Collector):
         yield _gauge("recipients", "People with a stream here", hub.recipients)
         yield _gauge("bus_up", "1 when the bus works", int(not engine.bus.trouble))
         yield _counter("events_delivered", "Events written to streams", hub.counts["delivered"])
+        yield _counter("database_queries", "Statements sent", engine.database.queries)
         yield _counter("catch_ups", "Backlogs read", engine.catch_ups)
         yield _counter("reconcile_repairs", "Streams that reconcile found short", engine.repairs)
         dropped = CounterMetricFamily(

@@ -20,10 +20,10 @@ log = structlog.get_logger("notifier.web")
 
 # For requests in flight after the streams have ended.
 GRACEFUL_SECONDS = 2.0
-# Headers or a form that take longer to arrive are not waited for.
-READ_TIMEOUT_SECONDS = 30
-# Long enough for a browser to reuse its connection for the next page.
-KEEP_ALIVE_SECONDS = 75
+# Long enough for a browser to reuse its connection for the next page; it also bounds how long
+# the headers of a request may take. hypercorn's `read_timeout` stays unset: it ends a connection
+# whose client sends nothing, and that is what a stream's client does.
+KEEP_ALIVE_SECONDS = 30
 # With Ctrl-C somebody is waiting for the prompt.
 INTERRUPTED_DRAIN_SECONDS = 1.0
 
@@ -34,7 +34,6 @@ def config_for(fd: int) -> Config:
     config.bind = [f"fd://{fd}"]
     config.include_server_header = False
     config.graceful_timeout = GRACEFUL_SECONDS
-    config.read_timeout = READ_TIMEOUT_SECONDS
     config.keep_alive_timeout = KEEP_ALIVE_SECONDS
     config.h11_max_incomplete_size = 32 * 1024
     config.accesslog = None

@@ -67,7 +67,7 @@ async def page(
 
 def see_other(path: str) -> Response:
     """After a POST: the browser gets `path`, and reloading it sends nothing again."""
-    return Response(status=303, headers={"Location": path})
+    return Response(b"", 303, {"Location": path})
 
 
 def stream_address() -> str:
