@@ -13,11 +13,11 @@ from typing import Any, ParamSpec, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 import structlog
-from quart import current_app, request
+from quart import Quart, current_app, request
 from quart_auth import Action, AuthUser, QuartAuth
 
 from notifier import accounts
-from notifier.cookies import cookie_name
+from notifier.cookies import CookieReader, cookie_name
 from notifier.errors import Refused, Unavailable
 from notifier.settings import Settings
 from notifier.sign_ins import REMEMBERED_SECONDS, SignedIn
@@ -58,8 +58,20 @@ class Visitor(AuthUser):
         return self.who
 
 
-def install_cookie(app: Any, settings: Settings) -> None:
-    auth = QuartAuth(
+class Cookies(QuartAuth):
+    """quart-auth, reading cookies with the same reader as the gateway."""
+
+    def __init__(self, reader: CookieReader, **options: Any) -> None:
+        super().__init__(**options)
+        self._reader = reader
+
+    def load_token(self, token: str, app: Quart | None = None) -> str | None:
+        return self._reader.auth_id(token)
+
+
+def install_cookie(app: Quart, settings: Settings) -> None:
+    auth = Cookies(
+        CookieReader(settings),
         cookie_name=cookie_name(settings),
         cookie_secure=settings.https,
         cookie_http_only=True,
