@@ -7,6 +7,7 @@ so a query on the first would be lost on the second, and a reader could get half
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from pathlib import Path
 
 from quart import Blueprint, Response, send_from_directory
@@ -41,6 +42,12 @@ def address(name: str) -> str:
         # Whoever edits a file wants to see it without a restart.
         return f"/static/{name}"
     return f"/static/v-{site().assets_version}/{name}"
+
+
+@cache
+def modules() -> list[str]:
+    """The names of all our ES modules."""
+    return sorted(path.relative_to(STATIC).as_posix() for path in (STATIC / "js").rglob("*.js"))
 
 
 @blueprint.get("/static/v-<version>/<path:name>")

@@ -100,7 +100,7 @@ def install_templates(app: Quart) -> None:
     """Filters and functions that the templates use."""
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals["asset"] = assets.address
+    app.jinja_env.globals.update(asset=assets.address, modules=assets.modules)
     app.jinja_env.filters.update(
         avatar=avatar, time_ago=time_ago, iso_time=iso_time, exact_time=exact_time
     )

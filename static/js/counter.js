@@ -16,7 +16,6 @@ export function watchCounters(root = document) {
       const left = Number(field.dataset.most) - countCharacters(field.value.trim());
       place.textContent = left < 0 ? `${-left} too many` : left <= NEAR ? `${left} left` : "";
       place.classList.toggle("over", left < 0);
-      field.setCustomValidity("");
     };
     field.addEventListener("input", show);
     show();

@@ -151,6 +151,23 @@ async def test_a_page_of_the_person_before_starts_anew(
     await expect(his.locator("h1")).to_contain_text(gitau.username)
 
 
+async def test_a_browser_that_cannot_share_has_a_stream_in_each_tab(
+    people: People, browser_of: OpenBrowser
+) -> None:
+    harry, gitau = await people("harry", "gitau")
+    hers = await browser_of(gitau)
+    # As over plain http on a network.
+    await hers.add_init_script("delete Navigator.prototype.locks")
+    streams = count_streams(hers)
+    tabs = [await open_window(hers) for _ in range(2)]
+    for tab in tabs:
+        await expect_state(tab, "live")
+    assert len(streams) == 2
+    await harry.send(gitau, "to each")
+    for tab in tabs:
+        await expect(badge(tab)).to_have_text("1")
+
+
 async def test_messages_that_come_together_are_told_together(
     people: People, browser_of: OpenBrowser
 ) -> None:
