@@ -96,6 +96,9 @@ class Settings(BaseSettings):
             raise ValueError("is not a database address, such as sqlite:///notifier.db") from None
         if url.get_backend_name() not in {"sqlite", "postgresql", "postgres"}:
             raise ValueError("must begin with sqlite:// or postgresql://")
+        if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}:
+            # Each connection would have one of its own, and each of them empty.
+            raise ValueError("must name a file, such as sqlite:///notifier.db")
         return value
 
     @field_validator("redis_url")

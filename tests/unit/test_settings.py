@@ -45,6 +45,8 @@ def test_a_secret_key_is_all_that_is_needed() -> None:
         ("DATABASE_URL", "", "is not a database address"),
         ("DATABASE_URL", "notifier.db", "is not a database address"),
         ("DATABASE_URL", "mysql://localhost/x", "must begin with sqlite:// or postgresql://"),
+        ("DATABASE_URL", "sqlite://", "must name a file, such as sqlite:///notifier.db"),
+        ("DATABASE_URL", "sqlite:///:memory:", "must name a file"),
         ("REDIS_URL", "localhost:6379", "must begin with redis://"),
         ("REDIS_URL", "http://localhost", "must begin with redis://"),
         ("POSTS_PER_PAGE", "0", "greater than or equal to 1"),
