@@ -96,6 +96,8 @@ class Connection(asyncio.Protocol):
         if subscriber is not None:
             self._gateway.engine.hub.leave(subscriber)
             subscriber.close(Ending.LEFT)
+            # The two know each other: what the collector of cycles would have to find.
+            self._subscriber = None
         self._gateway.gone(self)
         self._transport = None
         self._reader = None

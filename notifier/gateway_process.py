@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import resource
 import socket
 from collections.abc import Callable
@@ -22,6 +23,9 @@ log = structlog.get_logger("notifier.gateway")
 
 # Files that are no streams: the database, Redis, the log, connections that are being answered.
 FILES_KEPT_FREE = 500
+# The collector of cycles walks every object of every waiting stream, and streams leave no cycles:
+# a connection that is over lets go of its parts. So it looks rarely, in case a library does.
+GC_THRESHOLDS = (50_000, 20, 100)
 
 
 def run(settings: Settings, fd: int, ready: Callable[[], None]) -> None:
@@ -49,6 +53,8 @@ async def _serve(settings: Settings, fd: int, ready: Callable[[], None]) -> None
         gateway.connection, sock=socket.socket(fileno=fd), backlog=BACKLOG
     )
     stopping = stop_signal(settings)
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     ready()
     seconds = await stopping
     log.info("draining", streams=engine.hub.streams, seconds=seconds)

@@ -64,7 +64,7 @@ class RequestReader:
     )
 
     def __init__(self) -> None:
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self._fed = 0
         self._headers = 0
         self._hosts = 0
@@ -82,19 +82,31 @@ class RequestReader:
 
         Bytes after the head (a body, a pipelined request) are not kept.
         """
+        parser = self._parser
+        if parser is None:
+            return None
         self._fed += len(data)
+        refused = self._feed(parser, data)
+        if refused is None and self.wanted is None and self._fed > HEAD_MAX_BYTES:
+            refused = TOO_LARGE
+        if refused is not None or self.wanted is not None:
+            # The parser knows this object too: without this the pair would wait for the
+            # collector of cycles.
+            self._parser = None
+        return refused
+
+    def _feed(self, parser: httptools.HttpRequestParser, data: bytes) -> Answer | None:
         try:
-            self._parser.feed_data(data)
+            parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             # It asks for another protocol besides; the answer is a plain one, as HTTP allows.
             return None
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
             return cause.answer if isinstance(cause, _Refused) else BAD_REQUEST
-        except (httptools.HttpParserError, UnicodeDecodeError):
+        except httptools.HttpParserError:
+            # Garbage after a complete head is nobody's request: nothing reads it.
             return None if self.wanted is not None else BAD_REQUEST
-        if self.wanted is None and self._fed > HEAD_MAX_BYTES:
-            return TOO_LARGE
         return None
 
     # -- what httptools calls --------------------------------------------------------------
@@ -128,19 +140,21 @@ class RequestReader:
             self._has_body = True
 
     def on_headers_complete(self) -> None:
-        if self.wanted is not None:
+        parser = self._parser
+        if self.wanted is not None or parser is None:
             return
-        if self._parser.get_http_version() not in {"1.0", "1.1"}:
+        version = parser.get_http_version()
+        if version not in {"1.0", "1.1"}:
             raise _Refused(Answer(505, "Only HTTP/1.1 is spoken here.\n"))
         # RFC 9112, section 3.2: a request of HTTP/1.1 has exactly one Host.
-        if self._hosts > 1 or (not self._hosts and self._parser.get_http_version() == "1.1"):
+        if self._hosts > 1 or (not self._hosts and version == "1.1"):
             raise _Refused(BAD_REQUEST)
         if self._has_body:
             raise _Refused(Answer(413, "No body is expected here.\n"))
         path, query = _split(self._url)
         last_event_id = self._last_event_id
         self.wanted = Wanted(
-            self._parser.get_method().decode("ascii", "replace"),
+            parser.get_method().decode("ascii", "replace"),
             path,
             query,
             b"; ".join(self._cookies).decode("latin-1"),
