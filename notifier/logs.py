@@ -39,3 +39,5 @@ def configure(*, development: bool) -> None:
     root = logging.getLogger()
     root.handlers = [stream]
     root.setLevel(logging.INFO if development else logging.WARNING)
+    # Alembic tells at "info" how it looks at every database; only a migration is news.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
