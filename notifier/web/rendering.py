@@ -9,8 +9,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
-from babel.dates import format_datetime, format_timedelta
+from babel.dates import TIMEDELTA_UNITS, format_timedelta
 from quart import Quart, Response, render_template
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -81,7 +82,13 @@ def time_ago(seconds: float) -> str:
     passed = int(time.time() - seconds)
     if passed < MINUTE_SECONDS:
         return "just now"
-    # A threshold of 1 rounds down like the script does, so that nothing flickers at load.
+    # Whole units that have passed, as the script counts them: Babel alone would round up.
+    unit = next(size for _, size in TIMEDELTA_UNITS if passed >= size)
+    return _in_words(passed - passed % unit)
+
+
+@lru_cache(maxsize=1024)
+def _in_words(passed: int) -> str:
     return format_timedelta(-passed, threshold=1, add_direction=True, locale=LOCALE)
 
 
@@ -92,8 +99,7 @@ def iso_time(seconds: float) -> str:
 
 def exact_time(seconds: float) -> str:
     """The exact time for readers without the script, whose zone we do not know."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{format_datetime(moment, 'd MMMM y, HH:mm', locale=LOCALE)} UTC"
+    return f"{datetime.fromtimestamp(seconds, UTC):%-d %B %Y, %H:%M} UTC"
 
 
 def install_templates(app: Quart) -> None:
