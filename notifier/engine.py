@@ -30,6 +30,9 @@ log = structlog.get_logger("notifier.engine")
 # Streams that catch up together: one transaction, one query for the positions of all.
 CATCH_UP_MOST = 250
 CATCH_UP_WAITING_MOST = 100_000
+# How long a stream that connects waits for others to share its queries with: nobody notices,
+# and when everybody returns at once it makes dozens of look-ups one.
+GATHER_SECONDS = 0.004
 # Timers run at random within this share of their period, so that processes do not meet.
 JITTER = 0.2
 SWEEP_SECONDS = 2.0
@@ -54,6 +57,7 @@ class Engine:
         )
         self.hub = Hub(self.bus, streams_per_person=settings.streams_per_person)
         self.sign_ins = sign_ins.SignIns(self.database)
+        self.stream_sign_ins = sign_ins.SignIns(self.database, gather_seconds=GATHER_SECONDS)
         self.sending = Sending(
             self.database, self.publish, kept_notifications=settings.kept_notifications
         )
@@ -62,6 +66,7 @@ class Engine:
             most=CATCH_UP_MOST,
             waiting_most=CATCH_UP_WAITING_MOST,
             full=Unavailable,
+            gather_seconds=GATHER_SECONDS,
         )
         # Streams that reconcile found short: what the bus has lost and nothing else repaired.
         self.repairs = 0

@@ -21,15 +21,11 @@ from notifier.engine import JITTER, Engine
 from notifier.gateway_answers import FULL_RETRY_MAX_MS, FULL_RETRY_MIN_MS, NOT_FOUND, Answers
 from notifier.gateway_connection import Connection
 from notifier.http1 import TOO_SLOW, Answer, Wanted
-from notifier.sign_ins import SignIns
 
 # The head of a request must be there within this; a browser sends it in one packet.
 HEAD_SECONDS = 10.0
 # After its last bytes a connection gets this long to take them.
 CLOSE_SECONDS = 10.0
-# How long a connect waits for others to share its look-up with: nobody notices, and when
-# everybody returns at once it makes dozens of look-ups one query.
-GATHER_SECONDS = 0.004
 # The sweep's step: fine enough that heartbeats are spread, coarse enough to cost nothing.
 SWEEP_SECONDS = 0.25
 # Every stream is looked at this often in its shortest life, so that its end is about in time.
@@ -42,7 +38,6 @@ class Gateway:
     def __init__(self, engine: Engine, *, streams_most: int) -> None:
         settings = engine.settings
         self.engine = engine
-        self.sign_ins = SignIns(engine.database, gather_seconds=GATHER_SECONDS)
         self.cookies = CookieReader(settings)
         self.cookie_name = cookie_name(settings)
         self.answers = Answers(settings)

@@ -122,7 +122,7 @@ class Connection(asyncio.Protocol):
             if auth_id is None:
                 self.answer(SIGN_IN)
             else:
-                looked_up = gateway.sign_ins.lookups.asking(auth_id)
+                looked_up = gateway.engine.stream_sign_ins.lookups.asking(auth_id)
                 looked_up.add_done_callback(self._looked_up)
 
     def _looked_up(self, future: asyncio.Future[SignedIn | None]) -> None:

@@ -47,13 +47,18 @@ class Visitor(AuthUser):
         self.looked_up = False
         self.who: SignedIn | None = None
 
-    async def find(self) -> SignedIn | None:
-        """Who it is; None when that sign-in is over. Raises `Unavailable`."""
+    async def find(self, *, quiet: bool = False) -> SignedIn | None:
+        """Who it is; None when that sign-in is over. Raises `Unavailable`.
+
+        A `quiet` look-up may wait some milliseconds to share its query.
+        """
         if not self.looked_up:
             auth_id = self.auth_id
             # What is signed with our key is ours, but perhaps of an older make.
             if isinstance(auth_id, str):
-                self.who = await site().engine.sign_ins.find(auth_id)
+                engine = site().engine
+                look_up = engine.stream_sign_ins if quiet else engine.sign_ins
+                self.who = await look_up.find(auth_id)
             self.looked_up = True
         return self.who
 
@@ -125,7 +130,7 @@ def login_required(
     def decorate(view: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
         @wraps(view)
         async def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-            who = await visitor().find()
+            who = await visitor().find(quiet=quiet)
             if who is None:
                 raise SignInNeeded(redirects=redirects)
             answer = await view(*args, **kwargs)
