@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from quart import Quart
 
 from notifier import schema, web
@@ -15,11 +17,24 @@ from notifier.settings import Settings
 BODY_MAX_BYTES = 64 * 1024
 # A form of that size that takes longer to arrive is answered 408.
 BODY_SECONDS = 20
+# RFC 6455, section 7.4.1; whoever has not been accepted is told 403 instead.
+POLICY_VIOLATION = 1008
+
+
+class WebApp(Quart):
+    """There are no WebSockets here: a handshake is refused before anything looks at it, because
+    what stands at every request's way (sign-in, errors) knows requests only."""
+
+    async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+        else:
+            await super().asgi_app(scope, receive, send)
 
 
 def create_app(settings: Settings) -> Quart:
     """The app of one process. Nothing is connected before the server starts it."""
-    app = Quart(
+    app = WebApp(
         "notifier",
         template_folder=str(TEMPLATES),
         static_folder=None,
