@@ -28,7 +28,9 @@ HEAD_SECONDS = 10.0
 CLOSE_SECONDS = 10.0
 # The sweep's step: fine enough that heartbeats are spread, coarse enough to cost nothing.
 SWEEP_SECONDS = 0.25
-# Every stream is looked at this often in its shortest life, so that its end is about in time.
+# Every stream is looked at this often in a heartbeat and in its shortest life, so that both come
+# about in time: whoever is looked at a moment too early waits for the next look.
+LOOKS_PER_BEAT = 10
 LOOKS_PER_AGE = 10
 
 
@@ -55,7 +57,8 @@ class Gateway:
         self._rung: list[Connection] = []
         self._loop = asyncio.get_running_loop()
         self._look_seconds = min(
-            settings.heartbeat_seconds, settings.stream_age_seconds * (1 - JITTER) / LOOKS_PER_AGE
+            settings.heartbeat_seconds / LOOKS_PER_BEAT,
+            settings.stream_age_seconds * (1 - JITTER) / LOOKS_PER_AGE,
         )
         self._sweeping: asyncio.TimerHandle | None = self._loop.call_later(
             SWEEP_SECONDS, self._sweep
@@ -96,7 +99,8 @@ class Gateway:
         """A stream has begun: from now on the sweep looks at it."""
         settings = self.engine.settings
         now = self._loop.time()
-        connection.beat_at = now + settings.heartbeat_seconds
+        # The first heartbeat comes at a random moment: streams that began together beat apart.
+        connection.beat_at = now + settings.heartbeat_seconds * random.uniform(0.5, 1)
         connection.ends_at = now + settings.stream_age_seconds * random.uniform(
             1 - JITTER, 1 + JITTER
         )
@@ -153,6 +157,8 @@ class Gateway:
             connection, at = next(iter(self.arriving.items()))
             if at > now:
                 break
+            # One that is closing already says nothing more, and must not be met here for ever.
+            del self.arriving[connection]
             connection.answer(TOO_SLOW)
         while self.closing:
             connection, at = next(iter(self.closing.items()))
