@@ -90,10 +90,13 @@ class RequestReader:
         if refused is None and self.wanted is None and self._fed > HEAD_MAX_BYTES:
             refused = TOO_LARGE
         if refused is not None or self.wanted is not None:
-            # The parser knows this object too: without this the pair would wait for the
-            # collector of cycles.
-            self._parser = None
+            self.close()
         return refused
+
+    def close(self) -> None:
+        """Let go of the parser. It knows this object too, so without this the pair would wait
+        for the collector of cycles."""
+        self._parser = None
 
     def _feed(self, parser: httptools.HttpRequestParser, data: bytes) -> Answer | None:
         try:
