@@ -237,7 +237,8 @@ class Server(Program):
 
         async def answers() -> bool:
             self.alive()
-            with contextlib.suppress(ConnectionError):
+            # The port is open before a worker on a busy machine has come up to answer on it.
+            with contextlib.suppress(ConnectionError, TimeoutError):
                 return (await request(self.port, "GET", "/healthz")).status == 200
             return False
 

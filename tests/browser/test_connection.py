@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from playwright.async_api import BrowserContext, Page, Request, Route, expect
@@ -166,6 +167,26 @@ async def test_a_browser_that_cannot_share_has_a_stream_in_each_tab(
     await harry.send(gitau, "to each")
     for tab in tabs:
         await expect(badge(tab)).to_have_text("1")
+
+
+async def test_a_page_whose_cursor_is_of_no_use_reloads_once_and_not_for_ever(
+    people: People, browser_of: OpenBrowser
+) -> None:
+    (gitau,) = await people("gitau")
+    window = await (await browser_of(gitau)).new_page()
+    loads = 0
+
+    async def from_the_future(route: Route) -> None:
+        nonlocal loads
+        loads += 1
+        page = await route.fetch()
+        body = re.sub(r'data-cursor="[0-9]+"', 'data-cursor="999999"', await page.text())
+        await route.fulfill(response=page, body=body)
+
+    await window.route(lambda url: urlsplit(url).path == "/", from_the_future)
+    await window.goto("/")
+    await expect_state(window, "polling")
+    assert loads == 2
 
 
 async def test_messages_that_come_together_are_told_together(
