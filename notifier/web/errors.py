@@ -22,6 +22,7 @@ WORDS = {
     403: ("That is not allowed", "The request was understood, and refused."),
     404: ("There is nothing here", "The address may be mistyped, or what was here is gone."),
     405: ("Not this way", "This address cannot be opened like that."),
+    408: ("That took too long", "What you sent came too slowly. Please try again."),
     413: ("That is too much", "What you sent is larger than anything we take."),
     415: ("We cannot read this kind", "Send a form as application/x-www-form-urlencoded."),
     422: ("That will not do", "Something in what you sent cannot be taken as it is."),

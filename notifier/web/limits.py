@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from typing import cast
 
 import structlog
 from limits import RateLimitItem, RateLimitItemPerMinute, parse
-from limits.aio.storage import MemoryStorage, RedisStorage, Storage
+from limits.aio.storage import MemoryStorage, Storage
 from limits.aio.strategies import MovingWindowRateLimiter
+from limits.storage import storage_from_string
 from quart import request
 from redis.exceptions import RedisError
 
@@ -75,12 +77,18 @@ async def spend(limit: RateLimitItem, kind: str, *whose: str) -> None:
 
 
 def _redis(given: Settings) -> Storage:
-    return RedisStorage(
-        f"async+{given.redis_url}",
-        implementation="redispy",
-        key_prefix=f"{given.channel_prefix}:limits",
-        socket_timeout=REDIS_TIMEOUT_SECONDS,
-        socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
+    # The library has a scheme of its own for a Unix socket; the others are ours with a prefix.
+    url = given.redis_url
+    scheme = "async+redis+" if url.startswith("unix:") else "async+"
+    return cast(
+        Storage,
+        storage_from_string(
+            f"{scheme}{url}",
+            implementation="redispy",
+            key_prefix=f"{given.channel_prefix}:limits",
+            socket_timeout=REDIS_TIMEOUT_SECONDS,
+            socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
+        ),
     )
 
 
