@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from notifier import notifications, sign_ins
+from notifier import notifications, pruning, sign_ins
 from notifier.bus import Bus, MemoryBus
 from notifier.database import Database
 from notifier.errors import Unavailable
@@ -129,9 +129,7 @@ class Engine:
         await sign_ins.remove_expired(self.database)
         while True:
             async with self.database.write() as connection:
-                people = await notifications.prune_by_age(
-                    connection, before, people_most=PRUNE_PEOPLE
-                )
+                people = await pruning.by_age(connection, before, people_most=PRUNE_PEOPLE)
             if not people:
                 return
 

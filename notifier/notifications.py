@@ -1,4 +1,4 @@
-"""The log: numbering, recording, reading and pruning notifications.
+"""The log: numbering, recording and reading notifications. `pruning.py` drops the oldest.
 
 Every function takes a connection inside a transaction of its caller's. Whoever records must do
 it in the transaction of the change that the events tell of, and publish only after its commit.
@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import bindparam, case, delete, insert, select, text, update
+from sqlalchemy import bindparam, case, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from notifier import pruning
 from notifier.events import SEQUENCE_MAX, Event, check_name
 from notifier.models import AnyRow, Notification, User
 
@@ -121,7 +122,7 @@ async def store(
         await connection.execute(_upsert(connection), [_row(event, False) for event in state])
     for event in kept:
         if event.sequence % PRUNE_EVERY_EVENTS < 2:
-            await prune_by_count(connection, event.recipient_id, kept_most)
+            await pruning.by_count(connection, event.recipient_id, kept_most)
 
 
 def _row(event: Event, kept: bool) -> dict[str, Any]:
@@ -252,48 +253,3 @@ async def last_sequence(connection: AsyncConnection, recipient_id: int) -> int:
     """The newest sequence of a person: the cursor that a page is rendered with."""
     result = await connection.execute(select(User.last_sequence).where(User.id == recipient_id))
     return result.scalar_one_or_none() or 0
-
-
-async def prune_by_count(connection: AsyncConnection, recipient_id: int, kept_most: int) -> None:
-    """Drop a recipient's oldest kept rows beyond `kept_most`."""
-    oldest_dropped = await connection.scalar(
-        select(Notification.sequence)
-        .where(Notification.recipient_id == recipient_id, Notification.kept)
-        .order_by(Notification.sequence.desc())
-        .offset(kept_most)
-        .limit(1)
-    )
-    if oldest_dropped is not None:
-        await _drop(connection, recipient_id, oldest_dropped)
-
-
-async def prune_by_age(connection: AsyncConnection, before: float, *, people_most: int) -> int:
-    """Drop kept rows older than `before`, of at most `people_most` people; how many people."""
-    result = await connection.execute(
-        select(Notification.recipient_id, Notification.sequence)
-        .where(Notification.timestamp < before, Notification.kept)
-        .order_by(Notification.timestamp)
-        .limit(people_most)
-    )
-    newest: dict[int, int] = {}
-    for row in result:
-        newest[row.recipient_id] = max(newest.get(row.recipient_id, 0), row.sequence)
-    # In the order of the ids, as everybody who locks several people.
-    for recipient_id, sequence in sorted(newest.items()):
-        await _drop(connection, recipient_id, sequence)
-    return len(newest)
-
-
-async def _drop(connection: AsyncConnection, recipient_id: int, up_to: int) -> None:
-    await connection.execute(
-        update(User)
-        .where(User.id == recipient_id, User.pruned_sequence < up_to)
-        .values(pruned_sequence=up_to)
-    )
-    await connection.execute(
-        delete(Notification).where(
-            Notification.recipient_id == recipient_id,
-            Notification.kept,
-            Notification.sequence <= up_to,
-        )
-    )
