@@ -15,7 +15,7 @@ from notifier.errors import Unavailable
 from notifier.gateway_answers import NOT_ALLOWED, OTHER_ORIGIN, SIGN_IN
 from notifier.http1 import HEAD_MAX_BYTES, Answer, RequestReader, Wanted, cookie_value, query_value
 from notifier.notifications import Backlog
-from notifier.sign_ins import SignedIn
+from notifier.sign_ins import SignedIn, person_of
 from notifier.stream import CATCH_UP_RETRY_SECONDS, caught_up, farewell
 from notifier.subscriber import Ending, State, Subscriber
 
@@ -33,6 +33,7 @@ class Connection(asyncio.Protocol):
     """See the module. `ends_at` is 0 until the stream begins."""
 
     __slots__ = (
+        "_confirmed_at",
         "_gateway",
         "_paused",
         "_reader",
@@ -52,6 +53,8 @@ class Connection(asyncio.Protocol):
         self._reader: RequestReader | None = RequestReader()
         self._wanted: Wanted | None = None
         self._subscriber: Subscriber | None = None
+        # When the bus had confirmed the subscription (loop time); 0 until then.
+        self._confirmed_at = 0.0
         self._paused = False
         # Whether a backlog is being read for this stream.
         self._reading = False
@@ -117,52 +120,81 @@ class Connection(asyncio.Protocol):
         elif not gateway.answers.allows(wanted):
             self.answer(OTHER_ORIGIN)
         else:
-            token = cookie_value(wanted.cookie, gateway.cookie_name)
-            auth_id = gateway.cookies.auth_id(token) if token else None
-            if auth_id is None:
-                self.answer(SIGN_IN)
-            else:
-                looked_up = gateway.engine.stream_sign_ins.lookups.asking(auth_id)
-                looked_up.add_done_callback(self._looked_up)
+            self._look_up(wanted)
+
+    def _look_up(self, wanted: Wanted) -> None:
+        """Register first, then read: one query, shared with who connects at the same time,
+        tells whether the sign-in holds and whether the cursor is current."""
+        gateway, transport = self._gateway, self._transport
+        token = cookie_value(wanted.cookie, gateway.cookie_name)
+        auth_id = gateway.cookies.auth_id(token) if token else None
+        person_id = person_of(auth_id) if auth_id else None
+        if auth_id is None or person_id is None or transport is None:
+            self.answer(SIGN_IN)
+            return
+        if wanted.method != "HEAD":
+            self.address = gateway.address_of(transport, wanted)
+            if refusal := gateway.refusal(person_id, self.address):
+                self._last_words(gateway.answers.stream_head + refusal)
+                return
+            self._join(person_id, wanted)
+        looked_up = gateway.engine.stream_sign_ins.lookups.asking(auth_id)
+        looked_up.add_done_callback(self._looked_up)
+
+    def _join(self, person_id: int, wanted: Wanted) -> None:
+        given = wanted.last_event_id or query_value(wanted.query, "last_event_id")
+        subscriber = Subscriber(person_id, 0, sse.parse_cursor(given), self._ring)
+        self._subscriber = subscriber
+        # The look-up is its first read; until it is back nothing else may read.
+        self._reading = True
+        subscriber.begin_catch_up()
+        confirmed = self._gateway.engine.hub.join(subscriber)
+        if confirmed is None:
+            self._confirmed_at = asyncio.get_running_loop().time()
+        else:
+            # The bus lets nobody wait for long: when it cannot confirm, it says so.
+            confirmed.add_done_callback(self._on_confirmed)
+
+    def _on_confirmed(self, _: asyncio.Future[None]) -> None:
+        self._confirmed_at = asyncio.get_running_loop().time()
+        if self.ends_at:
+            self.flush()
 
     def _looked_up(self, future: asyncio.Future[SignedIn | None]) -> None:
-        wanted = self._wanted
         error = None if future.cancelled() else future.exception()
+        wanted, subscriber = self._wanted, self._subscriber
+        self._reading = False
         if self._transport is None or wanted is None or future.cancelled():
             return
-        gateway = self._gateway
+        head = self._gateway.answers.stream_head
         if isinstance(error, Unavailable):
             # Any other status than 200 would make the browser give up for good.
-            self._last_words(gateway.answers.stream_head + sse.retry(BUSY_RETRY_MS))
+            self._last_words(head + sse.retry(BUSY_RETRY_MS))
         elif error is not None:
+            self.abort()
             raise error
         elif (who := future.result()) is None:
             self.answer(SIGN_IN)
-        elif wanted.method == "HEAD":
-            self._last_words(gateway.answers.stream_head)
+        elif subscriber is None:
+            self._last_words(head)
+        elif subscriber.state is State.CLOSED:
+            # A sign-in of this person ended meanwhile, perhaps this one: come back and see.
+            self._last_words(head + sse.retry())
         else:
-            self._begin(who, wanted)
+            self._begin(who, subscriber)
 
-    def _begin(self, who: SignedIn, wanted: Wanted) -> None:
+    def _begin(self, who: SignedIn, subscriber: Subscriber) -> None:
         gateway, transport = self._gateway, self._transport
         assert transport is not None
         self._wanted = None
-        self.address = gateway.address_of(transport, wanted)
-        if refusal := gateway.refusal(who.person_id, self.address):
-            self._last_words(gateway.answers.stream_head + refusal)
-            return
-        given = wanted.last_event_id or query_value(wanted.query, "last_event_id")
-        subscriber = Subscriber(who.person_id, who.sign_in_id, sse.parse_cursor(given), self._ring)
-        self._subscriber = subscriber
+        subscriber.sign_in_id = who.sign_in_id
         transport.set_write_buffer_limits(high=UNSENT_MAX_BYTES)
-        confirmed = gateway.engine.hub.join(subscriber)
         gateway.begins(self)
         transport.write(gateway.answers.stream_head + sse.retry())
-        if confirmed is None:
-            self._catch_up()
-        else:
-            # The bus lets nobody wait for long: when it cannot confirm, it says so.
-            confirmed.add_done_callback(lambda _: self._catch_up())
+        if subscriber.cursor == who.last_sequence and 0 < self._confirmed_at <= who.read_at:
+            # The bus had confirmed before the look-up read: whatever came later was heard.
+            subscriber.caught_up(who.last_sequence, complete=True)
+        self.flush()
 
     # -- the stream ------------------------------------------------------------------------
 
@@ -172,7 +204,7 @@ class Connection(asyncio.Protocol):
     def flush(self) -> None:
         """Do what is to be done: write the mailbox, catch up, or end."""
         subscriber, transport = self._subscriber, self._transport
-        if subscriber is None or transport is None:
+        if subscriber is None or transport is None or not self.ends_at:
             return
         if subscriber.state is State.LIVE:
             if not self._paused and (events := subscriber.take()):
@@ -205,6 +237,7 @@ class Connection(asyncio.Protocol):
             or subscriber.state is not State.BEHIND
             or self._reading
             or self._paused
+            or not self._confirmed_at
             or self._transport is None
         ):
             return

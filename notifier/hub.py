@@ -109,7 +109,8 @@ class Hub:
 
     def _end(self, subscribers: tuple[Subscriber, ...], ended: Ended) -> None:
         for subscriber in subscribers:
-            if subscriber.sign_in_id in ended.sign_in_ids:
+            # One that is still looking up its sign-in (0) cannot know whether it is meant.
+            if not subscriber.sign_in_id or subscriber.sign_in_id in ended.sign_in_ids:
                 subscriber.close(Ending.SIGNED_OUT)
 
     # -- for reconcile, drain and the metrics ----------------------------------------------
@@ -136,6 +137,8 @@ class Hub:
         """
         short = 0
         for subscriber in asked:
+            if not subscriber.sign_in_id:
+                continue
             last_sequence = positions.get(subscriber.sign_in_id)
             if last_sequence is None:
                 subscriber.close(Ending.SIGNED_OUT)

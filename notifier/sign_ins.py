@@ -6,6 +6,7 @@ gone or expired, and whoever ends one publishes an `Ended` so that its streams e
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 import time
@@ -26,7 +27,7 @@ from notifier.together import Together
 # Enough that a token cannot be guessed (256 bits), as Python's `secrets` documents.
 AUTH_ID_BYTES = 32
 # Far longer than any token of ours: what is longer is not even hashed.
-AUTH_ID_MAX_CHARACTERS = 64
+AUTH_ID_MAX_CHARACTERS = 80
 REMEMBERED_SECONDS = 30 * 24 * 3600
 # A browser forgets a session cookie when it closes, but some never close.
 SESSION_SECONDS = 24 * 3600
@@ -40,13 +41,26 @@ LOOKUP_WAITING_MOST = 50_000
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Who makes a request: a sign-in and its person, as they were when the request came."""
+    """Who makes a request: a sign-in and its person, as they were when they were read.
+
+    `read_at` is the time of the event loop just before that.
+    """
 
     sign_in_id: int
     person_id: int
     username: str
     last_seen_at: float
     last_sequence: int
+    read_at: float
+
+
+def person_of(auth_id: str) -> int | None:
+    """Whose sign-in an `auth_id` is; it says so itself, and its cookie is signed.
+
+    So a stream can be registered before its sign-in is looked up.
+    """
+    person_id, separator, _ = auth_id.partition(".")
+    return int(person_id) if separator and person_id.isdecimal() else None
 
 
 def hash_auth_id(auth_id: str) -> str:
@@ -93,15 +107,13 @@ class SignIns:
 
     async def _find_all(self, auth_ids: Sequence[str]) -> list[SignedIn | None]:
         hashes = [hash_auth_id(auth_id) for auth_id in auth_ids]
+        read_at = asyncio.get_running_loop().time()
         async with self._database.read() as connection:
             rows = await connection.execute(
                 _FIND, {"hashes": list(set(hashes)), "now": time.time()}
             )
             found = {
-                row.auth_hash: SignedIn(
-                    row.id, row.person_id, row.username, row.last_seen_at, row.last_sequence
-                )
-                for row in rows
+                row[0]: SignedIn(row[1], row[2], row[3], row[4], row[5], read_at) for row in rows
             }
         return [found.get(auth_hash) for auth_hash in hashes]
 
@@ -152,7 +164,7 @@ async def start(
     address: str = "",
 ) -> str:
     """Store a new sign-in of a person; its `auth_id`."""
-    auth_id = secrets.token_urlsafe(AUTH_ID_BYTES)
+    auth_id = f"{person_id}.{secrets.token_urlsafe(AUTH_ID_BYTES)}"
     now = time.time()
     await connection.execute(
         insert(SignIn).values(
