@@ -85,8 +85,11 @@ class RequestReader:
         parser = self._parser
         if parser is None:
             return None
+        # Exactly as much as a head may have, so that the outcome is the same however the bytes
+        # were cut on their way.
+        head = data[: HEAD_MAX_BYTES - self._fed]
         self._fed += len(data)
-        refused = self._feed(parser, data)
+        refused = self._feed(parser, head)
         if refused is None and self.wanted is None and self._fed > HEAD_MAX_BYTES:
             refused = TOO_LARGE
         if refused is not None or self.wanted is not None:
@@ -117,7 +120,6 @@ class RequestReader:
     def on_url(self, url: bytes) -> None:
         if self.wanted is None:
             self._url += url
-            self._bounded(self._url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.wanted is not None:
@@ -125,7 +127,6 @@ class RequestReader:
         self._headers += 1
         if self._headers > HEADERS_MOST:
             raise _Refused(TOO_LARGE)
-        self._bounded(value)
         lower = name.lower()
         if lower == b"cookie":
             self._cookies.append(value)
@@ -166,10 +167,6 @@ class RequestReader:
             self._authorization.decode("latin-1"),
             self._forwarded.decode("latin-1"),
         )
-
-    def _bounded(self, value: bytes) -> None:
-        if len(value) > HEAD_MAX_BYTES:
-            raise _Refused(TOO_LARGE)
 
 
 class _Refused(Exception):
@@ -216,8 +213,8 @@ def query_value(query: str, name: str) -> str | None:
 def cookie_value(cookies: str, name: str) -> str | None:
     """The first value of the cookie `name` in a `Cookie` header."""
     for pair in cookies.split(";"):
-        key, separator, value = pair.strip().partition("=")
-        if separator and key.strip() == name:
+        key, _, value = pair.strip().partition("=")
+        if key.strip() == name:
             value = value.strip()
             return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
     return None
