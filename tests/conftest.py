@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import os
 import shutil
@@ -13,6 +14,7 @@ from typing import Protocol
 import pytest
 from playwright.async_api import Browser, async_playwright
 
+from tests.doors import DOOR_NAMES, Door, Doors, open_doors
 from tests.person import Person
 from tests.processes import PostgresServer, RedisServer, Server, running
 
@@ -81,6 +83,24 @@ async def serve(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serve
             return await stack.enter_async_context(running(server))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+async def doors(
+    tmp_path_factory: pytest.TempPathFactory, redis: RedisServer
+) -> AsyncIterator[Doors]:
+    """Both doors of one installation; shared, so a test leaves them as they were."""
+    folder = functools.partial(tmp_path_factory.mktemp, "doors")
+    async with open_doors(folder, redis.url) as doors:
+        yield doors
+        for door in (doors.web, doors.gateway):
+            assert "Traceback" not in door.program.output(), door.program.output()
+
+
+@pytest.fixture(params=DOOR_NAMES)
+def door(doors: Doors, request: pytest.FixtureRequest) -> Door:
+    """Each of the two doors in turn."""
+    return doors.named(request.param)
 
 
 @pytest.fixture
