@@ -51,7 +51,7 @@ class Engine:
         self.settings = settings
         self.database = Database(settings)
         self.bus: Bus = (
-            RedisBus(settings.redis_url, settings.channel_prefix)
+            RedisBus(settings.redis_url, settings.channel_prefix, settings.redis_ca)
             if settings.redis_url
             else MemoryBus()
         )

@@ -1,6 +1,6 @@
 """One connection that hears Redis channels: the RESP bytes of a subscriber, and nothing else.
 
-redis-py connects it (passwords, TLS, Unix sockets, names are its business); from then on the
+redis-py has connected it (passwords, TLS, Unix sockets, names are its business); from then on the
 bytes go straight from the transport into hiredis' reader. redis-py's own loop costs about 40 µs
 of CPU for a message that comes alone, this a few, and a gateway hears thousands a second.
 Nothing here decides what to do about trouble: it calls `lost` and that is all.
@@ -15,27 +15,44 @@ from typing import Any, cast
 import hiredis
 from redis.asyncio.connection import AbstractConnection
 
+from notifier.redis_addresses import closed
+
 # Channels of one SUBSCRIBE: keeps a single command well under a megabyte.
 CHANNELS_PER_COMMAND = 1_000
 
 
 class RedisListener(asyncio.Protocol):
-    """Hears channels on one connection.
+    """Hears channels on one connection; `sharded` for a cluster's, which are each on a node.
 
     `message(channel, data)` is called for each message, `confirmed(channel)` for each
-    subscription that Redis confirmed, `lost(reason)` once when the connection is over.
-    None of them may wait or raise.
+    subscription that Redis confirmed, `moved(what)` when a channel (or, as a number, the slot of
+    some that were asked for) is heard on another node from now on, and `lost(reason)` once when
+    the connection is over. None of them may wait or raise.
     """
 
     def __init__(
         self,
         message: Callable[[bytes, bytes], None],
         confirmed: Callable[[bytes], None],
+        moved: Callable[[bytes | int], None],
         lost: Callable[[str], None],
+        *,
+        sharded: bool = False,
     ) -> None:
         self._message = message
         self._confirmed = confirmed
+        self._moved = moved
         self._lost = lost
+        self._subscribe, self._unsubscribe = b"SUBSCRIBE", b"UNSUBSCRIBE"
+        self._kind, self._kind_confirmed = b"message", b"subscribe"
+        # A channel of one command must be in the slot of the others.
+        self._most_per_command = CHANNELS_PER_COMMAND
+        if sharded:
+            self._subscribe, self._unsubscribe = b"SSUBSCRIBE", b"SUNSUBSCRIBE"
+            self._kind, self._kind_confirmed = b"smessage", b"ssubscribe"
+            self._most_per_command = 1
+        # What we left ourselves: its `sunsubscribe` is no news.
+        self._leaving: set[bytes] = set()
         self._reader = hiredis.Reader()
         self._transport: asyncio.Transport | None = None
         # Kept although its socket is ours: redis-py closes the socket when this is collected.
@@ -43,17 +60,12 @@ class RedisListener(asyncio.Protocol):
         # Loop time at which Redis last said anything at all.
         self.heard_at = 0.0
 
-    async def connect(self, connection: AbstractConnection) -> None:
-        """Open `connection` and take its socket over.
-
-        Raises redis-py's errors: not reachable, wrong password, loading.
-        """
-        untyped = cast(Any, connection)
+    def take(self, connection: AbstractConnection) -> None:
+        """Take over the socket of an open connection."""
         self._connection = connection
-        await untyped.connect()
         # Private in redis-py, and the version is pinned: its public way would be to let its
         # own loop read. At this point every reply of the handshake has been read.
-        writer = untyped._writer
+        writer = cast(Any, connection)._writer
         transport = writer.transport
         self._transport = transport
         self.heard_at = asyncio.get_running_loop().time()
@@ -61,11 +73,14 @@ class RedisListener(asyncio.Protocol):
 
     def subscribe(self, channels: Iterable[bytes]) -> None:
         """Ask for `channels`; each is confirmed later."""
-        self._command(b"SUBSCRIBE", list(channels))
+        self._command(self._subscribe, list(channels))
 
     def unsubscribe(self, channels: Iterable[bytes]) -> None:
         """Ask to hear `channels` no more."""
-        self._command(b"UNSUBSCRIBE", list(channels))
+        gone = list(channels)
+        if self._most_per_command == 1:
+            self._leaving.update(gone)
+        self._command(self._unsubscribe, gone)
 
     def ping(self) -> None:
         """Make Redis say something."""
@@ -78,13 +93,15 @@ class RedisListener(asyncio.Protocol):
             self._transport.abort()
             self._transport = None
         if self._connection is not None:
-            # Private, and what redis-py itself does where it cannot wait.
-            cast(Any, self._connection)._close()
+            closed(self._connection)
             self._connection = None
 
     def _command(self, name: bytes, channels: list[bytes]) -> None:
-        for start in range(0, len(channels), CHANNELS_PER_COMMAND):
-            self._write(_packed(name, channels[start : start + CHANNELS_PER_COMMAND]))
+        most = self._most_per_command
+        commands = [
+            packed(name, channels[start : start + most]) for start in range(0, len(channels), most)
+        ]
+        self._write(b"".join(commands))
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None:
@@ -105,12 +122,28 @@ class RedisListener(asyncio.Protocol):
     def _reply(self, reply: Any) -> None:
         if type(reply) is list and len(reply) == 3:
             kind, channel, data = reply
-            if kind == b"message":
+            if kind == self._kind:
                 self._message(channel, data)
-            elif kind == b"subscribe":
+            elif kind == self._kind_confirmed:
                 self._confirmed(channel)
+            elif kind == b"sunsubscribe":
+                self._left(channel)
         elif isinstance(reply, hiredis.ReplyError):
-            self._over(str(reply))
+            self._refused(str(reply))
+
+    def _left(self, channel: bytes) -> None:
+        """Redis 7 says it unasked too: the slot has gone to another node."""
+        if channel in self._leaving:
+            self._leaving.discard(channel)
+        else:
+            self._moved(channel)
+
+    def _refused(self, reason: str) -> None:
+        word, _, rest = reason.partition(" ")
+        if word == "MOVED":
+            self._moved(int(rest.split()[0]))
+        else:
+            self._over(reason)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._over(str(exc) if exc else "Redis closed the connection")
@@ -123,7 +156,7 @@ class RedisListener(asyncio.Protocol):
         lost(reason)
 
 
-def _packed(name: bytes, arguments: list[bytes]) -> bytes:
-    parts = [b"*%d\r\n$%d\r\n%s\r\n" % (len(arguments) + 1, len(name), name)]
-    parts += [b"$%d\r\n%s\r\n" % (len(argument), argument) for argument in arguments]
-    return b"".join(parts)
+def packed(name: bytes, arguments: Iterable[bytes]) -> bytes:
+    """A command as Redis reads it."""
+    parts = [b"$%d\r\n%s\r\n" % (len(part), part) for part in (name, *arguments)]
+    return b"*%d\r\n%s" % (len(parts), b"".join(parts))

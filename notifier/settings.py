@@ -6,6 +6,7 @@ the environment.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from notifier.errors import SettingsError
+from notifier.redis_addresses import RedisAddress
 
 # Keys that people leave in place by accident: the ones that tutorials and templates carry.
 DEFAULT_SECRET_KEYS = frozenset(
@@ -62,6 +64,8 @@ class Settings(BaseSettings):
     streams_per_address: int = Field(1000, ge=0, le=1_000_000)
     drain_seconds: float = Field(5, ge=0, le=300)
 
+    # The certificates that a Redis with TLS (rediss://) is checked against; else the system's.
+    redis_ca: str = ""
     # The bus: every channel begins with this, so that two installations can share one Redis.
     channel_prefix: str = Field("notifier", pattern=r"^[A-Za-z0-9_.-]{1,40}$")
 
@@ -104,8 +108,15 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _known_redis(cls, value: str) -> str:
-        if value and urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
-            raise ValueError("must begin with redis://, rediss:// or unix://")
+        if value:
+            RedisAddress.parse(value)
+        return value
+
+    @field_validator("redis_ca")
+    @classmethod
+    def _is_file(cls, value: str) -> str:
+        if value and not Path(value).is_file():
+            raise ValueError("is not a file")
         return value
 
     @field_validator("public_url", "stream_url")
@@ -161,6 +172,11 @@ class Settings(BaseSettings):
     def old_secret_keys(self) -> list[str]:
         """Keys that sign nothing any more but are still believed; from a comma-separated list."""
         return [key for key in (k.strip() for k in self.secret_key_fallbacks.split(",")) if key]
+
+    @property
+    def redis_address(self) -> RedisAddress | None:
+        """Where Redis is; None for a single process without it."""
+        return RedisAddress.parse(self.redis_url, self.redis_ca) if self.redis_url else None
 
     @property
     def sqlalchemy_url(self) -> URL:

@@ -8,11 +8,15 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
+from redis.asyncio import Redis
 
 from notifier.bus import Bus, MemoryBus
-from notifier.redis_bus import QUEUE_MOST, RedisBus
+from notifier.redis_bus import RedisBus
 from tests.patience import until
 from tests.processes import RedisServer
+
+# More than any bus queues.
+QUEUED_MOST = 10_500
 
 
 @dataclass
@@ -151,19 +155,21 @@ async def test_a_second_subscription_holds_already_and_doubles_nothing(wire: Wir
 
 
 async def test_two_who_subscribe_at_once_wait_for_one_confirmation(wire: Wire) -> None:
-    await wire.subscribed(1, 1, 1)
+    assert wire.listener.subscribe(1) is wire.listener.subscribe(1)
+    await wire.subscribed(1)
     wire.speaker.publish(1, b"once")
-    await wire.ear.hears((1, b"once"))
+    wire.speaker.publish(1, b"last")
+    await wire.ear.hears((1, b"once"), (1, b"last"))
 
 
 async def test_publishing_never_waits_and_never_raises(wire: Wire) -> None:
     """More than any queue holds, in one turn of the loop."""
-    for _ in range(QUEUE_MOST + 500):
+    for _ in range(QUEUED_MOST):
         wire.speaker.publish(4, b"to nobody")
     await wire.subscribed(1)
     wire.speaker.publish(1, b"still there")
     await wire.ear.hears((1, b"still there"))
-    await until(lambda: wire.speaker.counts()["published"] >= QUEUE_MOST, "the queue empties")
+    await until(lambda: wire.speaker.counts()["published"] >= 10_000, "the queue empties")
 
 
 async def test_stopping_sends_what_is_queued(wire: Wire) -> None:
@@ -173,3 +179,17 @@ async def test_stopping_sends_what_is_queued(wire: Wire) -> None:
         wire.speaker.publish(*message)
     await wire.speaker.stop()
     await wire.ear.hears(*sent)
+
+
+async def test_nothing_is_left_behind_of_who_came_and_left(redis: RedisServer) -> None:
+    bus = RedisBus(redis.url, prefix := secrets.token_hex(4))
+    await bus.start(Ear())
+    await subscribed(bus, 1, 2)
+    bus.unsubscribe(1)
+    bus.subscribe(3)
+    bus.unsubscribe(3)
+    await subscribed(bus, 4)
+    async with Redis(host="127.0.0.1", port=redis.port) as client:
+        channels = await client.pubsub_channels(f"{prefix}:[0-9]*")
+    await bus.stop()
+    assert sorted(channels) == [f"{prefix}:2".encode(), f"{prefix}:4".encode()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,7 +14,6 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from notifier import redis_bus
 from notifier.redis_bus import RedisBus
 from tests.integration.test_buses import Ear, subscribed
 from tests.patience import until
@@ -23,6 +23,10 @@ from tests.processes import RedisServer
 PROMISED_SECONDS = 5.0
 # A call that does not wait, on a machine that is busy with other things.
 AT_ONCE_SECONDS = 0.5
+
+# A message as Redis pushes it to a subscriber.
+PUSHED = re.compile(rb"\*3\r\n\$7\r\nmessage\r\n\$\d+\r\n.*?\r\n\$\d+\r\n.*?\r\n", re.DOTALL)
+PIECE_BYTES = 65_536
 
 Connect = Callable[[str], Awaitable[tuple[RedisBus, Ear]]]
 
@@ -46,6 +50,34 @@ async def connect() -> AsyncIterator[Connect]:
             return bus, ear
 
         yield started
+
+
+class Between:
+    """Stands between a bus and its Redis, and can swallow what is pushed to subscribers."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.deaf = False
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", self._port)
+        for source, sink in ((reader, back), (there, writer)):
+            self._tasks.add(asyncio.create_task(self._carry_on(source, sink)))
+
+    async def _carry_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        try:
+            while piece := await source.read(PIECE_BYTES):
+                sink.write(PUSHED.sub(b"", piece) if self.deaf else piece)
+        except ConnectionError:
+            return
+        finally:
+            sink.close()
+
+    async def end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -117,8 +149,9 @@ async def test_a_frozen_redis_is_noticed_and_nobody_waits_for_it(
     os.kill(own_redis.pid, signal.SIGCONT)
     await until(lambda: ear.gaps == 2, "everybody is behind", PROMISED_SECONDS)
     await until(lambda: works(listener) and works(speaker), "all is well", PROMISED_SECONDS)
-    await until(lambda: not speaker._queue, "what waited is gone")
-    await carries(speaker, ear, b"thawed")
+    speaker.publish(1, b"thawed")
+    # What was published into the frost may come too, and late: it is only a repeat by then.
+    await until(lambda: (1, b"thawed") in ear.heard, "it is heard again")
 
 
 async def test_stopping_does_not_wait_for_a_frozen_redis(own_redis: RedisServer) -> None:
@@ -194,19 +227,22 @@ async def test_what_is_no_redis_at_all_is_trouble_and_no_crash(connect: Connect)
 
 
 async def test_a_process_that_does_not_hear_itself_connects_again(
-    own_redis: RedisServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    own_redis: RedisServer, connect: Connect
 ) -> None:
     """Connected, answered, subscribed, and deaf: only the canary tells."""
-    monkeypatch.setattr(redis_bus, "PING_SECONDS", 0.1)
-    monkeypatch.setattr(redis_bus, "SILENCE_MAX_SECONDS", 0.5)
-    bus, ear = await connect(own_redis.url)
-    await subscribed(bus, 1)
-    assert bus._listener is not None
-    with capture_logs() as lines:
-        bus._listener.unsubscribe([bus._canary, b"tests:1"])
-        await until(lambda: ear.gaps == 2, "everybody is behind")
-        assert "does not hear itself" in lines[0]["reason"]
-    await carries(bus, ear, b"no longer deaf")
+    between = Between(own_redis.port)
+    async with await asyncio.start_server(between.carry, "127.0.0.1", 0) as proxy:
+        port = proxy.sockets[0].getsockname()[1]
+        bus, ear = await connect(f"redis://127.0.0.1:{port}/0")
+        await subscribed(bus, 1)
+        with capture_logs() as lines:
+            between.deaf = True
+            await until(lambda: "does not hear itself" in bus.trouble, "it is noticed")
+            between.deaf = False
+            await until(lambda: ear.gaps == 2 and works(bus), "it is mended", PROMISED_SECONDS)
+        assert [line["event"] for line in lines] == ["bus_degraded", "bus_connected"]
+        await carries(bus, ear, b"no longer deaf")
+        await between.end()
 
 
 async def test_a_stopped_bus_leaves_no_connection_behind(own_redis: RedisServer) -> None:

@@ -11,14 +11,15 @@ PACKAGE = CHECKOUT / "notifier"
 # The design's rooms, from what knows nothing to what knows everything. Modules on one line are
 # a room together: those further right may import those further left.
 ROOMS = """
-errors settings paths logs
+errors redis_addresses settings paths logs
 addresses events sse headers http1
 subscriber
 together sqlite_driver database models schema pages texts avatar
 passwords accounts sign_ins cookies
 pruning notifications
 posts messages sending
-bus redis_node redis_servers redis_addresses redis_cluster redis_publisher redis_listener redis_bus
+bus redis_servers redis_cluster redis_listener redis_publisher
+redis_subscriptions redis_node redis_bus
 hub engine stream drain health
 seed
 web

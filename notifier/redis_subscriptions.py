@@ -1,0 +1,89 @@
+"""What one node is asked for: its channels, and which of them Redis has confirmed.
+
+Plain calls on one event loop; the connection comes and goes, the channels stay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from redis.crc import key_slot
+
+from notifier.redis_listener import RedisListener
+
+
+class Subscriptions:
+    """The channels of one node, through every reconnect."""
+
+    def __init__(self) -> None:
+        # Recipient by channel: what holds, whatever Redis has heard of it by now.
+        self.channels: dict[bytes, int] = {}
+        self._unconfirmed: dict[bytes, asyncio.Future[None]] = {}
+        self._to_subscribe: list[bytes] = []
+        self._to_unsubscribe: list[bytes] = []
+        self._listener: RedisListener | None = None
+
+    def add(self, channel: bytes, recipient_id: int) -> asyncio.Future[None] | None:
+        """As `Bus.subscribe`."""
+        if channel in self.channels:
+            return self._unconfirmed.get(channel)
+        self.channels[channel] = recipient_id
+        if self._listener is None:
+            # The reconnect subscribes to it, and then everybody is behind.
+            return None
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._unconfirmed[channel] = future
+        self._soon(self._to_subscribe, channel)
+        return future
+
+    def remove(self, channel: bytes) -> None:
+        """As `Bus.unsubscribe`; harmless when it was not subscribed to."""
+        if self.forget(channel) is not None and self._listener is not None:
+            self._soon(self._to_unsubscribe, channel)
+
+    def forget(self, channel: bytes) -> int | None:
+        """It is not here any more; whose it was. Who waits for it waits no longer."""
+        self.confirmed(channel)
+        return self.channels.pop(channel, None)
+
+    def confirmed(self, channel: bytes) -> None:
+        """Redis said so."""
+        future = self._unconfirmed.pop(channel, None)
+        if future is not None and not future.done():
+            future.set_result(None)
+
+    def asked_in(self, slot: int) -> list[bytes]:
+        """The channels of a cluster's slot that wait for their confirmation."""
+        return [channel for channel in self._unconfirmed if key_slot(channel) == slot]
+
+    def connected(self, listener: RedisListener, canary: bytes) -> asyncio.Future[list[None]]:
+        """Ask `listener` for everything; done when everything is confirmed."""
+        self._listener = listener
+        loop = asyncio.get_running_loop()
+        for channel in (canary, *self.channels):
+            self._unconfirmed.setdefault(channel, loop.create_future())
+        listener.subscribe(list(self._unconfirmed))
+        return asyncio.gather(*self._unconfirmed.values())
+
+    def disconnected(self) -> None:
+        """Who waits for a confirmation goes on: the reconnect makes everybody behind."""
+        self._listener = None
+        for channel in list(self._unconfirmed):
+            self.confirmed(channel)
+
+    def _soon(self, waiting: list[bytes], channel: bytes) -> None:
+        # Subscriptions of one turn of the loop go out as one command.
+        if not self._to_subscribe and not self._to_unsubscribe:
+            asyncio.get_running_loop().call_soon(self._send)
+        waiting.append(channel)
+
+    def _send(self) -> None:
+        subscribe, self._to_subscribe = self._to_subscribe, []
+        unsubscribe, self._to_unsubscribe = self._to_unsubscribe, []
+        if self._listener is None:
+            return
+        # A channel may have been left and joined again within the turn: what holds is `channels`.
+        if gone := [channel for channel in unsubscribe if channel not in self.channels]:
+            self._listener.unsubscribe(gone)
+        if wanted := [channel for channel in subscribe if channel in self.channels]:
+            self._listener.subscribe(wanted)
