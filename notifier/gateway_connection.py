@@ -101,9 +101,9 @@ class Connection(asyncio.Protocol):
             subscriber.close(Ending.LEFT)
             # The two know each other: what the collector of cycles would have to find.
             self._subscriber = None
+        self._close_reader()
         self._gateway.gone(self)
         self._transport = None
-        self._reader = None
 
     # -- the request -----------------------------------------------------------------------
 
@@ -278,9 +278,14 @@ class Connection(asyncio.Protocol):
             return
         if data:
             transport.write(data)
-        self._reader = None
+        self._close_reader()
         self._gateway.says_goodbye(self)
         transport.close()
+
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
 
     def abort(self) -> None:
         """End the connection without another byte."""
