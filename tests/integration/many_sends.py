@@ -1,0 +1,43 @@
+"""One process that sends a number of messages at once: `many_sends.py URL SENDER RECIPIENT N`.
+
+Prints what it published, a JSON object a line: recipient, sequence, name, payload.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+
+from notifier.database import Database
+from notifier.events import Event
+from notifier.sending import Sending, draft
+from tests.integration.conftest import settings_for
+
+
+def say(events: Sequence[Event]) -> None:
+    for event in events:
+        said = [event.recipient_id, event.sequence, event.name, event.payload]
+        sys.stdout.write(json.dumps(said) + "\n")
+
+
+async def main(url: str, sender_id: str, recipients: str, number: str) -> None:
+    database = Database(settings_for(url, database_timeout_seconds=30))
+    sending = Sending(database, say, kept_notifications=1_000)
+    # Said before the first send, so that all processes can begin in one moment.
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    for turn in range(int(number)):
+        await asyncio.gather(
+            *(
+                sending.send(draft(int(sender_id), f"sender{sender_id}", name, f"message {turn}"))
+                for name in recipients.split(",")
+            )
+        )
+    await database.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
