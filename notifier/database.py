@@ -32,6 +32,7 @@ _PASSING_SQLSTATES = ("08", "53", "57", "40", "55", "25006")
 # SQLite's: busy, locked, out of memory, read-only, interrupted, input/output, full, cannot open.
 # Everything else ("no such table") is a fault of ours. https://www.sqlite.org/rescode.html
 _SQLITE_PASSING = frozenset({5, 6, 7, 8, 9, 10, 13, 14})
+SQLITE_BUSY = 5
 # An extended code carries the primary one in its low byte.
 _SQLITE_PRIMARY = 0xFF
 
@@ -48,6 +49,8 @@ class Database:
         event.listen(self.engine.sync_engine, "before_cursor_execute", self._count)
         # Our own writers queue here, first come first served, instead of polling SQLite's lock.
         self._writer = asyncio.Lock()
+        # Loop time at which a writer of ours last gave up waiting for another program's.
+        self._locked_at = 0.0
         self._timeout_seconds = settings.database_timeout_seconds
 
     @asynccontextmanager
@@ -75,13 +78,23 @@ class Database:
                 async with self.engine.begin() as connection:
                     yield connection
                 return
+            loop = asyncio.get_running_loop()
+            begun = loop.time()
             async with asyncio.timeout(self._timeout_seconds):
                 await self._writer.acquire()
             try:
+                if self._locked_at > begun:
+                    # The one before us waited for the file's lock as long as anybody may. To wait
+                    # as long again would be twice what is promised.
+                    raise Unavailable()
                 async with self.engine.connect() as connection:
                     await connection.execution_options(sqlite_begin="BEGIN IMMEDIATE")
                     async with connection.begin():
                         yield connection
+            except DBAPIError as error:
+                if _sqlite_code(error) == SQLITE_BUSY:
+                    self._locked_at = loop.time()
+                raise
             finally:
                 self._writer.release()
 
@@ -111,12 +124,17 @@ async def _translated() -> AsyncIterator[None]:
         raise
 
 
+def _sqlite_code(error: DBAPIError) -> int | None:
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return None if code is None else int(code) & _SQLITE_PRIMARY
+
+
 def _passes(error: DBAPIError) -> bool:
     if error.connection_invalidated:
         return True
-    sqlite_code = getattr(error.orig, "sqlite_errorcode", None)
+    sqlite_code = _sqlite_code(error)
     if sqlite_code is not None:
-        return (sqlite_code & _SQLITE_PRIMARY) in _SQLITE_PASSING
+        return sqlite_code in _SQLITE_PASSING
     sqlstate = getattr(error.orig, "sqlstate", None)
     if sqlstate:
         return str(sqlstate).startswith(_PASSING_SQLSTATES)

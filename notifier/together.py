@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from notifier.errors import Unavailable
+
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
@@ -19,7 +21,8 @@ class Together(Generic[Asked, Answer]):
     """Gathers calls to `answer_all`, which takes a list and answers each item in its order.
 
     An answer that is an exception is raised to its caller alone. If `answer_all` itself raises,
-    every caller of that batch gets the exception. `most` bounds one batch, `waiting_most` how
+    every caller of that batch gets the exception, and after `Unavailable` those who wait too.
+    `most` bounds one batch, `waiting_most` how
     many may wait; beyond it `full()` makes the exception that a newcomer gets. `gather_seconds`
     is how long the first of a batch waits for others, where that is worth fewer queries.
     """
@@ -82,6 +85,12 @@ class Together(Generic[Asked, Answer]):
                 raise AssertionError(f"{len(answers)} answers to {len(batch)} questions")
         except Exception as error:
             answers = [error] * len(batch)
+            if isinstance(error, Unavailable):
+                # It took its time to find that out. Whoever waited behind it would wait as long
+                # once more to hear the same.
+                batch += self._waiting
+                answers = [error] * len(batch)
+                self._waiting = []
         except BaseException:
             for _, future in batch:
                 future.cancel()

@@ -125,3 +125,24 @@ async def test_a_batch_of_leavers_asks_nothing() -> None:
     doubling.answered.set()
     assert list(await asyncio.gather(first, last)) == [2, 6]
     assert doubling.batches == [[1], [3]]
+
+
+async def test_who_waits_behind_an_unavailable_database_does_not_wait_as_long_again() -> None:
+    begun, told = asyncio.Event(), asyncio.Event()
+    batches = []
+
+    async def locked(numbers: Sequence[int]) -> list[int | Exception]:
+        batches.append(list(numbers))
+        begun.set()
+        await told.wait()
+        raise Unavailable
+
+    together: Together[int, int] = Together(locked, most=10, waiting_most=100, full=Unavailable)
+    first = asyncio.create_task(together.ask(1))
+    await begun.wait()
+    second = together.asking(2)
+    told.set()
+    for waiting in (first, second):
+        with pytest.raises(Unavailable):
+            await waiting
+    assert batches == [[1]], "the second was not tried at all"
