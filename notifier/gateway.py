@@ -26,6 +26,9 @@ from notifier.http1 import TOO_SLOW, Answer, Wanted
 HEAD_SECONDS = 10.0
 # After its last bytes a connection gets this long to take them.
 CLOSE_SECONDS = 10.0
+# When the process goes away it gets no longer than this, or a few who read slowly would keep the
+# supervisor waiting; what they have not taken they get elsewhere.
+LAST_WORDS_SECONDS = 1.0
 # The sweep's step: fine enough that heartbeats are spread, coarse enough to cost nothing.
 SWEEP_SECONDS = 0.25
 # Every stream is looked at this often in a heartbeat and in its shortest life, so that both come
@@ -202,7 +205,7 @@ class Gateway:
         for connection in list(self.arriving):
             connection.abort()
         try:
-            async with asyncio.timeout(CLOSE_SECONDS):
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
                 while self.connections:
                     self._gone = self._loop.create_future()
                     await self._gone
