@@ -45,6 +45,10 @@ class EventSource:
     _name: str = ""
     _data: list[str] = field(default_factory=list)
 
+    def again(self) -> EventSource:
+        """After a lost connection: the id and the pause stay, what was incomplete is gone."""
+        return EventSource(self.last_event_id, self.retry_milliseconds, _id=self.last_event_id)
+
     def feed(self, data: bytes) -> list[Received]:
         """The events completed by `data`, which may end in the middle of anything."""
         self._pending += data
