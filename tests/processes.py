@@ -107,11 +107,15 @@ class Program:
 
 
 class RedisServer(Program):
-    """A real redis-server that keeps nothing on disk; can be stopped and started again."""
+    """A real redis-server that keeps nothing on disk; can be stopped and started again.
 
-    def __init__(self, folder: Path) -> None:
+    `options` are what redis-server takes; a configuration file comes first among them.
+    """
+
+    def __init__(self, folder: Path, *options: str) -> None:
         super().__init__(folder)
         self.port = free_port()
+        self.options = options
 
     @property
     def url(self) -> str:
@@ -120,8 +124,9 @@ class RedisServer(Program):
     async def start(self) -> None:
         found = shutil.which("redis-server")
         assert found, "redis-server is missing: scripts/test installs it"
-        command = [found, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
-        await self.launch(*command, env=environment())
+        file = [option for option in self.options[:1] if not option.startswith("--")]
+        own = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        await self.launch(found, *file, *own, *self.options[len(file) :], env=environment())
 
         async def answers() -> bool:
             self.alive()
@@ -130,7 +135,7 @@ class RedisServer(Program):
                 writer.write(b"PING\r\n")
                 reply = await reader.readline()
                 writer.close()
-                return reply == b"+PONG\r\n"
+                return reply == b"+PONG\r\n" or reply.startswith(b"-NOAUTH")
             return False
 
         await until(answers, "Redis answers", START_CEILING_SECONDS)

@@ -20,6 +20,7 @@ from notifier.models import User
 from notifier.settings import Settings
 from notifier.sign_ins import SignedIn
 from tests.processes import PostgresServer
+from tests.redis_kinds import RedisCluster, RedisSentinels
 
 # Timers stand still: what they do is done by the test, when the test wants it.
 NEVER_SECONDS = 3_600
@@ -34,6 +35,28 @@ async def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("migrated") / "notifier.db"
     await _migrate(f"sqlite:///{file}")
     return file
+
+
+@pytest.fixture(scope="session")
+async def sentinels(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RedisSentinels]:
+    """Redis with sentinels, for tests that do it no harm."""
+    kind = RedisSentinels(tmp_path_factory.mktemp("sentinels"))
+    try:
+        await kind.start()
+        yield kind
+    finally:
+        await kind.stop()
+
+
+@pytest.fixture(scope="session")
+async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RedisCluster]:
+    """A Redis Cluster, for tests that do it no harm; its slots may be elsewhere afterwards."""
+    kind = RedisCluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        await kind.start()
+        yield kind
+    finally:
+        await kind.stop()
 
 
 @pytest.fixture
