@@ -1,6 +1,6 @@
 """One process that sends a number of messages at once: `many_sends.py URL SENDER RECIPIENT N`.
 
-Prints what it published, a JSON object a line: recipient, sequence, name, payload.
+Prints what it published, a JSON object a line: recipient, sequence, name, payload, timestamp.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from collections.abc import Sequence
 from notifier.database import Database
 from notifier.events import Event
 from notifier.sending import Sending, draft
-from tests.integration.conftest import settings_for
+from notifier.settings import Settings
 
 
 def say(events: Sequence[Event]) -> None:
     for event in events:
-        said = [event.recipient_id, event.sequence, event.name, event.payload]
+        said = [event.recipient_id, event.sequence, event.name, event.payload, event.timestamp]
         sys.stdout.write(json.dumps(said) + "\n")
 
 
 async def main(url: str, sender_id: str, recipients: str, number: str) -> None:
-    database = Database(settings_for(url, database_timeout_seconds=30))
+    database = Database(Settings.load(secret_key="x" * 16, database_url=url))
     sending = Sending(database, say, kept_notifications=1_000)
     # Said before the first send, so that all processes can begin in one moment.
     sys.stdout.write("ready\n")

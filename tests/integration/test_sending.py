@@ -6,8 +6,8 @@ import asyncio
 import json
 import sqlite3
 import sys
-from collections.abc import Sequence
-from operator import itemgetter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from tests.integration import many_sends
 from tests.integration.conftest import StartEngine, add_people, both, together
 
 CHECKOUT = Path(__file__).parents[2]
-PROCESSES = 3
+# Besides the test's own process.
+PROCESSES = 2
 SENDS = 10
 SECONDS_MOST = 60
 
@@ -145,14 +146,23 @@ async def test_counts_are_right_when_several_processes_send_at_once(
     names = ["gitau", "zoe"]
     gitau, zoe = await add_people(engine.database, *names)
     senders = await add_people(engine.database, *(f"sender{n}" for n in range(PROCESSES)))
-    said = await _send_from_processes(database_url, senders, ",".join(names))
+    (ann,) = await add_people(engine.database, "ann")
+    published = Published(engine)
+    async with several_processes(database_url, senders, ",".join(names)) as said:
+        for number in range(SENDS):
+            await together(*(Harry(engine, ann, "ann").send(name, f"{number}") for name in names))
     for person_id in (gitau, zoe):
-        theirs = sorted((line[1:] for line in said if line[0] == person_id), key=itemgetter(0))
-        counts_are_right([Event(person_id, *line, 0.0) for line in theirs])  # type: ignore[call-arg]
-        assert await unread(engine, person_id) == PROCESSES * SENDS
+        theirs = [Event(*line) for line in said if line[0] == person_id] + published.of(person_id)
+        counts_are_right(sorted(theirs, key=lambda event: event.sequence))
+        assert await unread(engine, person_id) == (PROCESSES + 1) * SENDS
 
 
-async def _send_from_processes(url: str, senders: list[int], recipients: str) -> list[Any]:
+@asynccontextmanager
+async def several_processes(
+    url: str, senders: list[int], recipients: str
+) -> AsyncIterator[list[Any]]:
+    """They begin to send when the block does; what they published is there when it has ended."""
+    said: list[Any] = []
     processes = [
         await asyncio.create_subprocess_exec(
             sys.executable,
@@ -167,9 +177,11 @@ async def _send_from_processes(url: str, senders: list[int], recipients: str) ->
         for process in processes:
             assert process.stdout is not None
             assert await process.stdout.readline() == b"ready\n"
-        outputs = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
+        ending = asyncio.gather(*(process.communicate(b"go\n") for process in processes))
+        yield said
+        outputs = await ending
     assert [process.returncode for process in processes] == [0] * len(processes)
-    return [json.loads(line) for output, _ in outputs for line in output.splitlines()]
+    said += [json.loads(line) for output, _ in outputs for line in output.splitlines()]
 
 
 # -- once --------------------------------------------------------------------------------------
