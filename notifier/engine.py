@@ -23,6 +23,7 @@ from notifier.notifications import Backlog
 from notifier.redis_bus import RedisBus
 from notifier.sending import Sending
 from notifier.settings import Settings
+from notifier.subscriber import Subscriber
 from notifier.together import Together
 
 log = structlog.get_logger("notifier.engine")
@@ -33,8 +34,13 @@ CATCH_UP_WAITING_MOST = 100_000
 # How long a stream that connects waits for others to share its queries with: nobody notices,
 # and when everybody returns at once it makes dozens of look-ups one.
 GATHER_SECONDS = 0.004
-# Timers run at random within this share of their period, so that processes do not meet.
+# Random shares of a period, so that streams and processes do not meet: a stream's age is spread
+# by this much both ways, a timer comes up to twice as much early and never late.
 JITTER = 0.2
+# An event is on its way from its commit to a stream for some milliseconds.
+RECONCILE_GRACE_SECONDS = 0.5
+# Streams of one portion of a reconcile: about a millisecond of this process's time.
+RECONCILE_PORTION = 200
 SWEEP_SECONDS = 2.0
 PRUNE_SECONDS = 3600.0
 # People of one transaction when old notifications go: a short lock on each.
@@ -72,13 +78,16 @@ class Engine:
         self.repairs = 0
         self.catch_ups = 0
         self.draining = False
+        # The period is a promise: pause and grace together stay within it.
+        self._grace_seconds = min(RECONCILE_GRACE_SECONDS, settings.reconcile_seconds / 4)
+        self._reconcile_pause = settings.reconcile_seconds - self._grace_seconds
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Connect to the bus (or go on without it) and start the timers."""
         await self.bus.start(self.hub)
         self._tasks = [
-            asyncio.create_task(self._every(self.settings.reconcile_seconds, self.reconcile)),
+            asyncio.create_task(self._every(self._reconcile_pause, self.reconcile)),
             asyncio.create_task(self._every(SWEEP_SECONDS, self._sweep)),
             asyncio.create_task(self._every(PRUNE_SECONDS, self.prune)),
         ]
@@ -108,20 +117,30 @@ class Engine:
     async def reconcile(self) -> None:
         """Compare every stream's cursor with the table; ring for what was missed.
 
-        One query for all connected people, which also tells whose sign-in is over. This covers
-        a crash between commit and publish, and a bus that is away.
+        One transaction for all connected people, which also tells whose sign-in is over. This
+        covers a crash between commit and publish, and a bus that is away.
         """
-        asked = list(self.hub)
-        if not asked:
+        short: list[tuple[Subscriber, int]] = []
+        if asked := list(self.hub):
+            async with self.database.read() as connection:
+                # In portions, so that live events never wait for all of them.
+                for start in range(0, len(asked), RECONCILE_PORTION):
+                    portion = asked[start : start + RECONCILE_PORTION]
+                    ids = list({subscriber.sign_in_id for subscriber in portion})
+                    positions = await sign_ins.positions(connection, ids)
+                    short += self.hub.compare(positions, portion)
+        if not short:
             return
-        async with self.database.read() as connection:
-            positions = await sign_ins.positions(
-                connection, list({subscriber.sign_in_id for subscriber in asked})
-            )
-        short = self.hub.compare(positions, asked)
-        if short:
-            self.repairs += short
-            log.info("reconcile_repaired", streams=short)
+        # What was committed a moment ago is on its way; only what does not come is repaired.
+        await asyncio.sleep(self._grace_seconds)
+        repaired = 0
+        for subscriber, last_sequence in short:
+            if subscriber.short_of(last_sequence):
+                subscriber.fall_behind(last_sequence)
+                repaired += 1
+        if repaired:
+            self.repairs += repaired
+            log.info("reconcile_repaired", streams=repaired)
 
     async def prune(self) -> None:
         """Drop what is too old: notifications and sign-ins."""
@@ -144,7 +163,7 @@ class Engine:
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         pause = seconds
         while True:
-            await asyncio.sleep(pause * random.uniform(1 - JITTER, 1 + JITTER))
+            await asyncio.sleep(pause * random.uniform(1 - 2 * JITTER, 1))
             pause = seconds
             try:
                 await work()

@@ -129,13 +129,15 @@ class Hub:
         """How many streams are behind at this moment."""
         return sum(1 for subscriber in self if subscriber.state is State.BEHIND)
 
-    def compare(self, positions: dict[int, int], asked: list[Subscriber]) -> int:
-        """Hold streams against the table; how many were short of it.
+    def compare(
+        self, positions: dict[int, int], asked: list[Subscriber]
+    ) -> list[tuple[Subscriber, int]]:
+        """Hold streams against the table; which are short of it, and of what sequence.
 
         `positions` is the newest sequence by sign-in, read after `asked` was listed; a sign-in
         that is missing from it is over.
         """
-        short = 0
+        short = []
         for subscriber in asked:
             if not subscriber.sign_in_id:
                 continue
@@ -143,6 +145,5 @@ class Hub:
             if last_sequence is None:
                 subscriber.close(Ending.SIGNED_OUT)
             elif subscriber.short_of(last_sequence):
-                short += 1
-                subscriber.fall_behind(last_sequence)
+                short.append((subscriber, last_sequence))
         return short

@@ -254,7 +254,7 @@ async def remove_expired(database: Database) -> None:
 
 
 _VALID = (
-    select(SignIn.id, SignIn.user_id, User.last_sequence)
+    select(SignIn.id, User.last_sequence)
     .join(User, User.id == SignIn.user_id)
     .where(SignIn.id.in_(bindparam("ids", expanding=True)), SignIn.expires_at > bindparam("now"))
 )
@@ -263,11 +263,7 @@ _VALID = (
 async def positions(connection: AsyncConnection, sign_in_ids: Sequence[int]) -> dict[int, int]:
     """Reconcile's query: the newest sequence of each sign-in's person, by sign-in.
 
-    A sign-in that is over is missing from the answer.
+    A sign-in that is over is missing from the answer. `sign_in_ids` are at most `LOOKUP_MOST`.
     """
-    now, found = time.time(), {}
-    for start_at in range(0, len(sign_in_ids), LOOKUP_MOST):
-        ids = list(sign_in_ids[start_at : start_at + LOOKUP_MOST])
-        rows = await connection.execute(_VALID, {"ids": ids, "now": now})
-        found.update({row.id: row.last_sequence for row in rows})
-    return found
+    rows = await connection.execute(_VALID, {"ids": list(sign_in_ids), "now": time.time()})
+    return {row[0]: row[1] for row in rows}
