@@ -9,18 +9,20 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from typing import cast
+from typing import Any, cast
 
 import structlog
 from limits import RateLimitItem, RateLimitItemPerMinute, parse
-from limits.aio.storage import MemoryStorage, Storage
+from limits.aio.storage import MemoryStorage, RedisClusterStorage, RedisStorage, Storage
 from limits.aio.strategies import MovingWindowRateLimiter
-from limits.storage import storage_from_string
 from quart import request
-from redis.exceptions import RedisError
+from redis.asyncio.connection import ConnectionPool
+from redis.asyncio.sentinel import SentinelConnectionPool
+from redis.exceptions import RedisClusterException, RedisError
 
 from notifier.addresses import seen_from
 from notifier.errors import TooMany
+from notifier.redis_addresses import Kind, RedisAddress
 from notifier.settings import Settings
 from notifier.web.site import site
 
@@ -51,8 +53,9 @@ class Limits:
         self.on = given.limits_on
         self._own = MovingWindowRateLimiter(MemoryStorage())
         self._shared = self._own
-        if given.redis_url:
-            self._shared = MovingWindowRateLimiter(_redis(given))
+        if (address := given.redis_address) is not None:
+            storage = _redis(address, f"{given.channel_prefix}:limits")
+            self._shared = MovingWindowRateLimiter(storage)
         self._redis_again_at = 0.0
 
     async def spend(self, limit: RateLimitItem, kind: str, *whose: str) -> None:
@@ -65,7 +68,7 @@ class Limits:
                 async with asyncio.timeout(2 * REDIS_TIMEOUT_SECONDS):
                     await _spend(self._shared, limit, key)
                 return
-            except (RedisError, OSError) as error:
+            except (RedisError, RedisClusterException, OSError) as error:
                 self._redis_again_at = time.monotonic() + REDIS_AGAIN_SECONDS
                 log.warning("limits_without_redis", reason=type(error).__name__)
         await _spend(self._own, limit, key)
@@ -76,19 +79,33 @@ async def spend(limit: RateLimitItem, kind: str, *whose: str) -> None:
     await site().limits.spend(limit, kind, *whose)
 
 
-def _redis(given: Settings) -> Storage:
-    # The library has a scheme of its own for a Unix socket; the others are ours with a prefix.
-    url = given.redis_url
-    scheme = "async+redis+" if url.startswith("unix:") else "async+"
-    return cast(
-        Storage,
-        storage_from_string(
-            f"{scheme}{url}",
+def _redis(address: RedisAddress, key_prefix: str) -> Storage:
+    """Counters at `address`, whatever kind of Redis is there; nothing is connected yet."""
+    timeouts: dict[str, Any] = {
+        "socket_timeout": REDIS_TIMEOUT_SECONDS,
+        "socket_connect_timeout": REDIS_TIMEOUT_SECONDS,
+    }
+    options = address.connection_options() | timeouts
+    if address.kind is Kind.CLUSTER:
+        options.pop("connection_class", None)
+        places = ",".join(f"{host}:{port}" for host, port in address.hosts)
+        return RedisClusterStorage(
+            f"async+redis+cluster://{places}",
             implementation="redispy",
-            key_prefix=f"{given.channel_prefix}:limits",
-            socket_timeout=REDIS_TIMEOUT_SECONDS,
-            socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
-        ),
+            key_prefix=key_prefix,
+            ssl=address.tls,
+            **options,
+        )
+    # The library cannot read every address that we can, so it is given the way there instead.
+    pool: Any
+    if address.kind is Kind.SENTINEL:
+        options.pop("connection_class", None)
+        options["ssl"] = address.tls
+        pool = cast(Any, SentinelConnectionPool)(address.service, address.sentinels(), **options)
+    else:
+        pool = ConnectionPool(**options)
+    return RedisStorage(
+        "async+redis://", implementation="redispy", key_prefix=key_prefix, connection_pool=pool
     )
 
 
