@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, text
 
 from notifier.engine import Engine
 from notifier.errors import NotFound, Refused, Unavailable
 from notifier.events import Ended, Event, from_bus
 from notifier.messages import MESSAGE, UNREAD_COUNT, open_inbox, sent_box, unread_count
 from notifier.models import Message, User
-from notifier.sending import Draft, Sent, draft
+from notifier.sending import Draft, Sent, draft, store_messages
 from tests.integration import many_sends
 from tests.integration.conftest import StartEngine, add_people, both, together
+from tests.patience import until
 
 CHECKOUT = Path(__file__).parents[2]
 # Besides the test's own process.
@@ -416,3 +417,50 @@ async def test_everybody_sees_only_what_is_theirs(
         ("harry", "for gitau"),
     ]
     assert (await open_inbox(engine.database, ann, 1, 10, mark=True)).page.items == []
+
+
+# -- where only PostgreSQL lets two writers meet -------------------------------------------------
+
+on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+
+async def waits_for_a_lock(engine: Engine) -> bool:
+    async with engine.database.read() as connection:
+        waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        return bool(await connection.scalar(waiting))
+
+
+@on_postgresql
+async def test_the_inbox_is_read_under_the_lock_under_which_it_is_marked(
+    start_engine: StartEngine,
+) -> None:
+    engine, other = await start_engine(), await start_engine()
+    harry, gitau = await add_people(engine.database, "harry", "gitau")
+    await Harry(engine, harry).send("gitau", "first")
+    async with other.database.write() as connection:
+        drafts = [Harry(other, harry).draft("gitau", "second")]
+        await store_messages(connection, drafts, kept_most=1_000)
+        opening = asyncio.create_task(open_inbox(engine.database, gitau, 1, 10, mark=True))
+        await until(lambda: waits_for_a_lock(other), "the inbox waits for the sender")
+    inbox = await opening
+    assert [row.body for row in inbox.page.items] == ["second", "first"]
+    assert inbox.unread == await unread(engine, gitau) == 0
+
+
+@on_postgresql
+async def test_who_writes_to_several_locks_them_in_the_order_of_their_ids(
+    start_engine: StartEngine,
+) -> None:
+    """So two who write to the same people never wait for each other in a ring."""
+    engine, other = await start_engine(), await start_engine()
+    harry, ann, ben = await add_people(engine.database, "harry", "ann", "ben")
+    locked = select(User.id).with_for_update(nowait=True)
+    async with other.database.write() as connection:
+        await connection.execute(locked.where(User.id == ann))
+        sending = [
+            asyncio.create_task(Harry(engine, harry).send(name, "hello")) for name in ("ben", "ann")
+        ]
+        await until(lambda: waits_for_a_lock(other), "the sender waits for ann")
+        # This would fail if the sender held ben while it waits.
+        await connection.execute(locked.where(User.id == ben))
+    assert {type(answer) for answer in await together(*sending)} == {Sent}
