@@ -151,6 +151,7 @@ def _engine(settings: Settings) -> AsyncEngine:
             pool_size=settings.database_pool,
             max_overflow=0,
             pool_timeout=seconds,
+            hide_parameters=True,
             # A database that restarted has cut its connections: notice before using one.
             pool_pre_ping=True,
             connect_args={"timeout": seconds, "command_timeout": seconds},
@@ -160,6 +161,8 @@ def _engine(settings: Settings) -> AsyncEngine:
         pool_size=SQLITE_CONNECTIONS,
         max_overflow=0,
         pool_timeout=seconds,
+        # An error that nobody expected is logged, and texts and addresses must not be.
+        hide_parameters=True,
         connect_args={"timeout": seconds, "async_creator_fn": sqlite_driver.connect},
     )
 
