@@ -71,6 +71,10 @@ async def _events(
     # The first heartbeat comes at a random moment: streams that began together beat apart.
     beat_at = loop.time() + heartbeat * random.uniform(0.5, 1)
     while True:
+        now = loop.time()
+        # Looked at first, so that a stream which always has something to say ends too.
+        if now >= ends_at:
+            subscriber.close(Ending.AGED)
         if subscriber.state is State.BEHIND:
             frames = await _catch_up(engine, subscriber)
             if frames:
@@ -84,10 +88,7 @@ async def _events(
             yield b"".join([event.frame for event in events])
             engine.hub.counts["delivered"] += len(events)
             continue
-        now = loop.time()
-        if now >= ends_at:
-            subscriber.close(Ending.AGED)
-        elif now >= beat_at:
+        if now >= beat_at:
             beat_at = now + heartbeat
             yield sse.PING
         else:
