@@ -137,7 +137,7 @@ def _follows(replica: RedisServer) -> bool:
 def _knows_all(sentinel: RedisServer) -> bool:
     facts = tell(sentinel.port, "SENTINEL", "MASTER", SERVICE)
     known = dict(zip(facts[::2], facts[1::2], strict=True))
-    return known[b"num-other-sentinels"] == b"2" and known[b"num-slaves"] == b"1"
+    return bool(known[b"num-other-sentinels"] == b"2" and known[b"num-slaves"] == b"1")
 
 
 class RedisCluster:
@@ -190,6 +190,10 @@ class RedisCluster:
         for node in (new, old):
             tell(node.port, "CLUSTER", "SETSLOT", slot, "NODE", self._id(new))
         return new
+
+    def has_replica(self, master: RedisServer) -> bool:
+        """Whether another node would take over from this one."""
+        return bool(tell(master.port, "ROLE")[2])
 
     async def another_owner(self, slot: int, old: RedisServer) -> RedisServer:
         """Who took over from a dead node, once every other node knows."""
