@@ -14,7 +14,7 @@ PREFLIGHT_SECONDS = 3600
 FULL_RETRY_MIN_MS = 20_000
 FULL_RETRY_MAX_MS = 60_000
 
-SIGN_IN = Answer(401, "Please sign in.\n", (("Cache-Control", "no-store"),))
+SIGN_IN = Answer(401, "Please sign in.\n")
 NOT_FOUND = Answer(404, "Streams are at /stream; there is nothing else here.\n")
 NOT_ALLOWED = Answer(405, "Only GET is answered here.\n", (("Allow", METHODS),))
 OTHER_ORIGIN = Answer(403, "Only this site's own pages may listen here.\n")
@@ -52,6 +52,7 @@ class Answers:
                 ("Content-Type", answer.content_type),
                 ("Content-Length", str(len(body))),
                 ("Connection", "close"),
+                ("Cache-Control", "no-store"),
                 *answer.headers,
                 *self._cors,
                 *self._always,

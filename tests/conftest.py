@@ -33,6 +33,12 @@ class People(Protocol):
     def __call__(self, *names: str, on: Server = ...) -> Awaitable[list[Person]]: ...
 
 
+class Guests(Protocol):
+    """As `People`, for who uses both doors: `harry, gitau = await guests("harry", "gitau")`."""
+
+    def __call__(self, *names: str) -> Awaitable[list[Person]]: ...
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """A test that did not run is one that failed, whatever made it stay out."""
@@ -104,14 +110,26 @@ def door(doors: Doors, request: pytest.FixtureRequest) -> Door:
 
 
 @pytest.fixture
-def people(server: Server) -> People:
-    async def signed_in(*names: str, on: Server = server) -> list[Person]:
-        # A shared server remembers the people of other tests.
-        found = [Person(on.port, f"{name}{next(_numbers)}") for name in names]
-        await asyncio.gather(*(_join(person) for person in found))
-        return found
+def guests(doors: Doors) -> Guests:
+    async def signed_in(*names: str) -> list[Person]:
+        return await _joined(doors.server, names)
 
     return signed_in
+
+
+@pytest.fixture
+def people(server: Server) -> People:
+    async def signed_in(*names: str, on: Server = server) -> list[Person]:
+        return await _joined(on, names)
+
+    return signed_in
+
+
+async def _joined(server: Server, names: tuple[str, ...]) -> list[Person]:
+    # A shared server remembers the people of other tests.
+    found = [Person(server.port, f"{name}{next(_numbers)}") for name in names]
+    await asyncio.gather(*(_join(person) for person in found))
+    return found
 
 
 async def _join(person: Person) -> None:

@@ -140,9 +140,9 @@ class Stream:
         self._news = asyncio.Condition()
         self._reading: asyncio.Task[None] | None = None
 
-    async def open(self, headers: Mapping[str, str]) -> None:
+    async def open(self, headers: Mapping[str, str], path: str = "/stream") -> None:
         async with asyncio.timeout(CEILING_SECONDS):
-            head = await self._exchange.open("GET", "/stream", list(headers.items()))
+            head = await self._exchange.open("GET", path, list(headers.items()))
         self.status = head.status_code
         self.headers = {key.decode(): value.decode() for key, value in head.headers}
         self._reading = asyncio.create_task(self._read())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,7 +20,9 @@ from notifier.engine import Engine
 from notifier.models import User
 from notifier.settings import Settings
 from notifier.sign_ins import SignedIn
-from tests.processes import PostgresServer
+from tests.doors import Doors, open_doors
+from tests.person import Person
+from tests.processes import PostgresServer, RedisServer
 from tests.redis_kinds import RedisCluster, RedisSentinels
 
 # Timers stand still: what they do is done by the test, when the test wants it.
@@ -146,3 +149,37 @@ async def together(*work: Awaitable[object]) -> list[object]:
     """All of it at once, within a ceiling; exceptions are answers."""
     async with asyncio.timeout(30):
         return await asyncio.gather(*work, return_exceptions=True)
+
+
+@pytest.fixture(scope="session")
+async def hasty(
+    tmp_path_factory: pytest.TempPathFactory, redis: RedisServer
+) -> AsyncIterator[Doors]:
+    """Both doors with short heartbeats and lives, and little room; shared."""
+    settings = {
+        "NOTIFIER_HEARTBEAT_SECONDS": 0.5,
+        "NOTIFIER_STREAM_AGE_SECONDS": 3,
+        "NOTIFIER_RECONCILE_SECONDS": 1,
+        "NOTIFIER_STREAMS_PER_PERSON": 2,
+        "NOTIFIER_STREAMS_PER_ADDRESS": 3,
+        "NOTIFIER_RATE_LIMITS": "on",
+        # Two installations share the Redis of the tests.
+        "NOTIFIER_CHANNEL_PREFIX": "hasty",
+    }
+    folder = functools.partial(tmp_path_factory.mktemp, "hasty")
+    async with open_doors(folder, redis.url, **settings) as doors:
+        yield doors
+
+
+@pytest.fixture(scope="session")
+async def lodger(hasty: Doors) -> Person:
+    """Who is signed in there."""
+    return await joined(hasty, "lodger")
+
+
+async def joined(doors: Doors, name: str) -> Person:
+    """One more person, signed in."""
+    person = Person(doors.server.port, name)
+    assert (await person.register()).status == 303
+    assert (await person.sign_in()).status == 303
+    return person
