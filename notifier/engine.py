@@ -19,7 +19,7 @@ from notifier.database import Database
 from notifier.errors import Unavailable
 from notifier.events import Ended, Event, to_bus
 from notifier.hub import Hub
-from notifier.notifications import Backlog
+from notifier.notifications import Backlog, ReadFrom
 from notifier.redis_bus import RedisBus
 from notifier.sending import Sending
 from notifier.settings import Settings
@@ -67,7 +67,7 @@ class Engine:
         self.sending = Sending(
             self.database, self.publish, kept_notifications=settings.kept_notifications
         )
-        self.catch_up: Together[tuple[int, int | None], Backlog] = Together(
+        self.catch_up: Together[ReadFrom, Backlog] = Together(
             self._backlogs,
             most=CATCH_UP_MOST,
             waiting_most=CATCH_UP_WAITING_MOST,
@@ -155,7 +155,7 @@ class Engine:
     async def _sweep(self) -> None:
         self.hub.drop_idle_subscriptions()
 
-    async def _backlogs(self, wanted: Sequence[tuple[int, int | None]]) -> list[Backlog]:
+    async def _backlogs(self, wanted: Sequence[ReadFrom]) -> list[Backlog]:
         self.catch_ups += len(wanted)
         async with self.database.read() as connection:
             return await notifications.backlogs(connection, wanted)

@@ -14,7 +14,7 @@ from notifier import sse
 from notifier.errors import Unavailable
 from notifier.gateway_answers import NOT_ALLOWED, OTHER_ORIGIN, SIGN_IN
 from notifier.http1 import HEAD_MAX_BYTES, Answer, RequestReader, Wanted, cookie_value, query_value
-from notifier.notifications import Backlog
+from notifier.notifications import Backlog, ReadFrom
 from notifier.sign_ins import SignedIn, person_of
 from notifier.stream import CATCH_UP_RETRY_SECONDS, caught_up, farewell
 from notifier.subscriber import Ending, State, Subscriber
@@ -188,6 +188,7 @@ class Connection(asyncio.Protocol):
         assert transport is not None
         self._wanted = None
         subscriber.sign_in_id = who.sign_in_id
+        subscriber.floor = who.last_sequence
         transport.set_write_buffer_limits(high=UNSENT_MAX_BYTES)
         gateway.begins(self)
         transport.write(gateway.answers.stream_head + sse.retry())
@@ -242,7 +243,8 @@ class Connection(asyncio.Protocol):
         ):
             return
         self._reading = True
-        wanted = (subscriber.recipient_id, subscriber.begin_catch_up())
+        read_from = subscriber.begin_catch_up()
+        wanted = ReadFrom(subscriber.recipient_id, read_from, subscriber.floor)
         self._gateway.engine.catch_up.asking(wanted).add_done_callback(self._caught_up)
 
     def _caught_up(self, future: asyncio.Future[Backlog]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import bindparam, case, insert, select, text, update
+from sqlalchemy import bindparam, case, insert, select, text, union_all, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -40,6 +40,18 @@ class Allotment(NamedTuple):
 
     first: int
     timestamp: float
+
+
+class ReadFrom(NamedTuple):
+    """Where a stream's backlog begins: after `cursor`.
+
+    A cursor of None asks for the present state instead, and for the kept events above `floor`:
+    those that happened after the stream had begun.
+    """
+
+    recipient_id: int
+    cursor: int | None
+    floor: int = SEQUENCE_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +182,15 @@ def _event(recipient_id: int, row: AnyRow) -> Event:
     return Event(recipient_id, row.sequence, row.name, orjson.Fragment(row.payload), row.timestamp)
 
 
-_STATE = (
-    select(*_COLUMNS)
-    .where(Notification.recipient_id == bindparam("recipient"), _IS_STATE)
-    .order_by(Notification.sequence)
-)
+# Two selects, for each has its index; together they are the present state and what came since.
+_STATE = union_all(
+    select(*_COLUMNS).where(Notification.recipient_id == bindparam("recipient"), _IS_STATE),
+    select(*_COLUMNS).where(
+        Notification.recipient_id == bindparam("recipient"),
+        Notification.sequence > bindparam("floor"),
+        Notification.kept,
+    ),
+).order_by("sequence")
 _AFTER = (
     select(*_COLUMNS)
     .where(
@@ -188,31 +204,27 @@ _POSITIONS = select(User.id, User.last_sequence, User.pruned_sequence).where(
 )
 
 
-async def backlogs(
-    connection: AsyncConnection, wanted: Sequence[tuple[int, int | None]]
-) -> list[Backlog]:
-    """What each of `wanted`, pairs of recipient and cursor, missed.
+async def backlogs(connection: AsyncConnection, wanted: Sequence[ReadFrom]) -> list[Backlog]:
+    """What each of `wanted` missed.
 
-    One query tells everybody's position; only who is short costs another. A cursor of None
-    asks for the present state. A person who is gone gets an empty, complete backlog.
+    One query tells everybody's position; only who is short costs another. A person who is gone
+    gets an empty, complete backlog.
     """
-    ids = list({recipient_id for recipient_id, _ in wanted})
+    ids = list({one.recipient_id for one in wanted})
     rows = await connection.execute(_POSITIONS, {"ids": ids})
     positions = {row.id: row for row in rows}
-    return [
-        await _backlog(connection, recipient_id, cursor, positions.get(recipient_id))
-        for recipient_id, cursor in wanted
-    ]
+    return [await _backlog(connection, one, positions.get(one.recipient_id)) for one in wanted]
 
 
 async def _backlog(
-    connection: AsyncConnection, recipient_id: int, cursor: int | None, position: AnyRow | None
+    connection: AsyncConnection, wanted: ReadFrom, position: AnyRow | None
 ) -> Backlog:
+    recipient_id, cursor, floor = wanted
     if position is None:
         return Backlog([], cursor or 0, complete=True)
     last = position.last_sequence
     if cursor is None:
-        result = await connection.execute(_STATE, {"recipient": recipient_id})
+        result = await connection.execute(_STATE, {"recipient": recipient_id, "floor": floor})
         return Backlog([_event(recipient_id, row) for row in result], last, complete=True)
     if cursor > last or cursor < position.pruned_sequence:
         return Backlog([], last, complete=True, reset=True)

@@ -15,7 +15,7 @@ import structlog
 from notifier import sse
 from notifier.engine import JITTER, Engine
 from notifier.errors import Unavailable
-from notifier.notifications import Backlog
+from notifier.notifications import Backlog, ReadFrom
 from notifier.sign_ins import SignedIn
 from notifier.subscriber import Ending, State, Subscriber
 
@@ -38,6 +38,7 @@ async def web_stream(engine: Engine, who: SignedIn, cursor: int | None) -> Async
         return
     bell = asyncio.Event()
     subscriber = Subscriber(who.person_id, who.sign_in_id, cursor, bell.set)
+    subscriber.floor = who.last_sequence
     loop = asyncio.get_running_loop()
     started = loop.time()
     # The slot is taken here, inside the generator: one that never starts takes none.
@@ -103,7 +104,9 @@ async def _catch_up(engine: Engine, subscriber: Subscriber) -> bytes:
     """One read of the backlog; the bytes of what was missed."""
     read_from = subscriber.begin_catch_up()
     try:
-        backlog = await engine.catch_up.ask((subscriber.recipient_id, read_from))
+        backlog = await engine.catch_up.ask(
+            ReadFrom(subscriber.recipient_id, read_from, subscriber.floor)
+        )
     except Unavailable:
         await asyncio.sleep(CATCH_UP_RETRY_SECONDS * random.uniform(0.5, 1.5))
         return b""
@@ -117,7 +120,7 @@ def caught_up(subscriber: Subscriber, read_from: int | None, backlog: Backlog) -
     """Tell `subscriber` what was read from `read_from` on; the bytes for its stream."""
     if backlog.reset:
         # The page reloads; any other reader goes on with the present state, which comes next.
-        subscriber.restart()
+        subscriber.restart(backlog.cursor)
         return sse.RESET
     subscriber.caught_up(backlog.cursor, complete=backlog.complete)
     frames = b"".join([event.frame for event in backlog.events])

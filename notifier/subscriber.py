@@ -68,6 +68,7 @@ class Subscriber:
         "_mailbox",
         "cursor",
         "ending",
+        "floor",
         "recipient_id",
         "ring",
         "sign_in_id",
@@ -82,6 +83,9 @@ class Subscriber:
         self.cursor = cursor
         self.ring = ring
         self.ending: Ending | None = None
+        # Without a cursor: the recipient's newest sequence when the stream began. Kept events
+        # above it happened since, and belong to it.
+        self.floor = SEQUENCE_MAX
         self.state = State.BEHIND
         self._mailbox: list[Event] | None = None
         # Newest sequence heard of since the current (or the coming) backlog read began.
@@ -179,10 +183,11 @@ class Subscriber:
             return True
         return False
 
-    def restart(self) -> None:
-        """The cursor is not of this log (too old, or from the future): begin as without one."""
+    def restart(self, floor: int) -> None:
+        """The cursor is not of this log (too old, or from the future): begin as without one,
+        now that the recipient's newest sequence is `floor`."""
         if self.state is State.BEHIND:
-            self.cursor = None
+            self.cursor, self.floor = None, floor
 
     def close(self, ending: Ending) -> None:
         """The stream is over: nothing more is kept and every offer is dropped."""

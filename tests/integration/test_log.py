@@ -16,7 +16,7 @@ from notifier.database import Database
 from notifier.engine import DAY_SECONDS, PRUNE_PEOPLE, Engine
 from notifier.events import SEQUENCE_MAX, Event
 from notifier.models import Notification, User
-from notifier.notifications import BACKLOG_ROWS, Backlog, New, backlogs, record
+from notifier.notifications import BACKLOG_ROWS, Backlog, New, ReadFrom, backlogs, record
 from tests.integration.conftest import StartEngine, add_people, both, together
 from tests.unit.test_sse import payloads
 
@@ -39,7 +39,7 @@ async def told(
 
 async def read(database: Database, person_id: int, cursor: int | None) -> Backlog:
     async with database.read() as connection:
-        (backlog,) = await backlogs(connection, [(person_id, cursor)])
+        (backlog,) = await backlogs(connection, [ReadFrom(person_id, cursor)])
     return backlog
 
 
@@ -245,7 +245,7 @@ async def test_many_are_answered_together_each_with_their_own(engine: Engine) ->
     await told(engine.database, gitau, note("b"))
     wanted = [(gitau, 0), (harry, 1), (harry, None), (harry, 2), (gitau + 99, 4), (gitau, 9)]
     async with engine.database.read() as connection:
-        answers = await backlogs(connection, wanted)
+        answers = await backlogs(connection, [ReadFrom(*one) for one in wanted])
     assert [heard(answer.events) for answer in answers] == [
         [(1, "note")],
         [(2, "export_progress")],
@@ -266,7 +266,7 @@ async def test_one_read_sees_one_moment(start_engine: StartEngine) -> None:
     async with engine.database.read() as connection:
         assert await notifications.last_sequence(connection, gitau) == 1
         await told(engine.database, gitau, note("after"))
-        (backlog,) = await backlogs(connection, [(gitau, 0)])
+        (backlog,) = await backlogs(connection, [ReadFrom(gitau, 0)])
         assert (heard(backlog.events), backlog.cursor) == ([(1, "note")], 1)
     assert (await read(engine.database, gitau, 1)).cursor == 2
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import delete
@@ -96,7 +97,12 @@ class Browser:
     async def records(self, *news: New) -> list[Event]:
         """Stored, and nobody is told."""
         async with self.engine.database.write() as connection:
-            return await notifications.record(connection, self.who.person_id, news, kept_most=1_000)
+            events = await notifications.record(
+                connection, self.who.person_id, news, kept_most=1_000
+            )
+        # As the next request would find this person.
+        self.who = replace(self.who, last_sequence=events[-1].sequence)
+        return events
 
     async def hears(self, *news: New) -> None:
         self.engine.publish(await self.records(*news))
@@ -142,6 +148,14 @@ async def test_without_a_cursor_it_begins_with_the_present_state(gitau: Browser)
     await until(lambda: window.source.last_event_id == "5", "its cursor is past what was before")
     await gitau.hears(note())
     await window.shows(3, 4, 6)
+
+
+async def test_what_is_sent_while_a_stream_without_a_cursor_begins_arrives(gitau: Browser) -> None:
+    await gitau.records(note("before"), progress(1))
+    asked_at = gitau.who
+    await gitau.records(note("meanwhile"), progress(2))
+    gitau.who = asked_at
+    await gitau.opens().shows(3, 4)
 
 
 async def test_with_a_cursor_it_begins_with_what_was_missed(gitau: Browser) -> None:

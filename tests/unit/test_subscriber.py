@@ -236,7 +236,7 @@ def test_a_closed_stream_keeps_nothing_and_stays_closed() -> None:
     assert door.rung == rung + 1, "the door is told"
     door.subscriber.close(Ending.AGED)
     door.subscriber.fall_behind(9)
-    door.subscriber.restart()
+    door.subscriber.restart(0)
     assert door.subscriber.offer(event(7)) is Offer.CLOSED
     assert not door.subscriber.caught_up(9, complete=True)
     assert door.subscriber.take() == []
