@@ -23,6 +23,7 @@ class FaultProxy:
         self._flowing.set()
         self._swallows = False
         self._refuses = False
+        self._answer = b""
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -44,8 +45,16 @@ class FaultProxy:
         """Half open: what is sent disappears, as behind a router that lost its memory."""
         self._swallows = True
 
+    def say(self, answer: bytes) -> None:
+        """Every connection is reset, and new ones are answered `answer` whatever they say."""
+        self._answer = answer
+        self.reset()
+
     def mend(self) -> None:
         self._refuses = self._swallows = False
+        if self._answer:
+            self._answer = b""
+            self.reset()
         self.delay_seconds = 0.0
         self._flowing.set()
 
@@ -60,6 +69,8 @@ class FaultProxy:
         self._writers.add(near_out)
         far_out: asyncio.StreamWriter | None = None
         try:
+            while (answer := self._answer) and await near.read(PIECE_BYTES):
+                near_out.write(answer)
             far, far_out = await asyncio.open_connection("127.0.0.1", self.target_port)
             self._writers.add(far_out)
             await asyncio.gather(self._pump(near, far_out), self._pump(far, near_out))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +19,14 @@ from tests.window import Window
 RECONCILE_SECONDS = 2.0
 # A period with its jitter, the catch up itself, and a machine with other things to do.
 WITHIN_T_SECONDS = RECONCILE_SECONDS * 1.2 + 5.0
+# Reconcile must not be what repairs, where something else has to.
+NO_RECONCILE_SECONDS = 3_600
+
+
+def injected_path() -> str:
+    """A PYTHONPATH with which the faults of tests/injected come into a process."""
+    injected = str(Path(__file__).with_name("injected"))
+    return os.pathsep.join(filter(None, [injected, os.environ.get("PYTHONPATH")]))
 
 
 @dataclass
@@ -71,12 +80,18 @@ class Site:
 
 @asynccontextmanager
 async def site(
-    folder: Path, *, workers: int = 2, gateways: int = 1, **settings: object
+    folder: Path,
+    *,
+    workers: int = 2,
+    gateways: int = 1,
+    redis_there: object = True,
+    **settings: object,
 ) -> AsyncIterator[Site]:
     """An installation in `folder`, gone when the block ends."""
     (folder / "redis").mkdir()
     redis, gateway_port = RedisServer(folder / "redis"), free_port()
-    await redis.start()
+    if redis_there:
+        await redis.start()
     try:
         async with fault_proxy(redis.port) as network:
             server = Server(
@@ -93,4 +108,5 @@ async def site(
             async with running(server):
                 yield Site(server, redis, network, gateway_port)
     finally:
-        await redis.kill()
+        if redis.process is not None:
+            await redis.kill()

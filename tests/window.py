@@ -22,12 +22,13 @@ USUAL_RETRY_SECONDS = 1.0
 PAGE_RETRY_SECONDS = 1.0
 # Streams that a person may open at once in one process, and what a busy kernel accepts in one go.
 OPENING_AT_ONCE = 200
+OPENING_CEILING_SECONDS = 60.0
 
 
 class Window:
     """Listens as `who` at `port`, from `cursor` on, until it is closed."""
 
-    def __init__(self, who: Somebody, port: int, cursor: int = 0) -> None:
+    def __init__(self, who: Somebody, port: int, cursor: int = 0, *, returns: bool = True) -> None:
         self.who = who
         self.port = port
         self.cursor = cursor
@@ -36,6 +37,9 @@ class Window:
         # Answers that were no stream, and when each stream began (monotonic).
         self.refused: list[int] = []
         self.opened: list[float] = []
+        self.ended: list[float] = []
+        # A window that does not come back is closed by its person when its stream ends.
+        self._returns = returns
         self.live = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._exchange: Exchange | None = None
@@ -83,6 +87,9 @@ class Window:
         while True:
             pause = await self._once()
             self.live.clear()
+            self.ended.append(time.monotonic())
+            if not self._returns:
+                return
             await asyncio.sleep(pause)
 
     async def _once(self) -> float:
@@ -118,16 +125,18 @@ class Window:
 
 @asynccontextmanager
 async def windows(
-    people: Iterable[Somebody], ports: list[int], each: int = 1
+    people: Iterable[Somebody], ports: list[int], each: int = 1, *, returns: bool = True
 ) -> AsyncIterator[list[Window]]:
     """`each` windows of everybody on every port, all live, closed at the end."""
-    opened = [Window(who, port) for who in people for port in ports for _ in range(each)]
+    opened = [
+        Window(who, port, returns=returns) for who in people for port in ports for _ in range(each)
+    ]
     try:
         for start in range(0, len(opened), OPENING_AT_ONCE):
             some = opened[start : start + OPENING_AT_ONCE]
             for window in some:
                 window.open()
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(OPENING_CEILING_SECONDS):
                 await asyncio.gather(*(window.live.wait() for window in some))
         yield opened
     finally:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import RedisServer
+
 HERE = Path(__file__).parent
 
 
@@ -13,3 +15,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.chaos)
+
+
+@pytest.fixture
+def redis_url(redis: RedisServer) -> str:
+    """The Redis of all tests; whoever uses it takes a channel prefix of their own."""
+    return redis.url

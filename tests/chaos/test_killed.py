@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.crowd import crowd
+from tests.exactness import truth
 from tests.patience import until
 from tests.sender import Sender, sending
-from tests.site import site
+from tests.site import WITHIN_T_SECONDS, injected_path, site
 from tests.window import windows
 
 # Promised are 2 s; starting Python on two cores that are busy with tests takes longer.
@@ -70,3 +71,23 @@ async def test_everything_killed_at_once_comes_back_exact(tmp_path: Path) -> Non
             )
             sender.recipients = ()
             await here.exact(opened, sender, within=REPLACED_CEILING_SECONDS)
+
+
+async def test_what_was_committed_and_never_published_arrives_by_reconcile(tmp_path: Path) -> None:
+    flag = tmp_path / "die"
+    async with site(
+        tmp_path,
+        PYTHONPATH=injected_path(),
+        NOTIFIER_TESTS_DIE_AFTER_COMMIT=flag,
+    ) as here:
+        harry, gitau = await crowd(here.server, 2)
+        sender = Sender(harry.at(here.server.port), [gitau])
+        async with windows([gitau], here.ports, each=10) as opened:
+            for _ in range(3):
+                flag.touch()
+                await sender.send(gitau)
+                assert not flag.exists(), "the precondition: it died between commit and publish"
+            assert len(sender.unanswered) == 3
+            stored = (await truth(here.server)).messages[gitau.id]
+            assert [body for _, body in stored] == sender.tried, "it was committed"
+            await here.exact(opened, sender, within=WITHIN_T_SECONDS)
