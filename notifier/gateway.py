@@ -20,6 +20,7 @@ from notifier.cookies import CookieReader, cookie_name
 from notifier.engine import JITTER, Engine
 from notifier.gateway_answers import FULL_RETRY_MAX_MS, FULL_RETRY_MIN_MS, NOT_FOUND, Answers
 from notifier.gateway_connection import Connection
+from notifier.gateway_request import OneRequest
 from notifier.http1 import TOO_SLOW, Answer, Wanted
 
 # The head of a request must be there within this; a browser sends it in one packet.
@@ -52,11 +53,11 @@ class Gateway:
         self.per_address_most = settings.streams_per_address if settings.limits_on else 0
         self.trusted_proxies = settings.trusted_proxies
         self.by_address: Counter[str] = Counter()
-        self.connections: set[Connection] = set()
+        self.connections: set[OneRequest] = set()
         # Connections whose head is not complete, and those that were told goodbye, by when
         # their time is up (loop time). Both in the order of that time.
-        self.arriving: dict[Connection, float] = {}
-        self.closing: dict[Connection, float] = {}
+        self.arriving: dict[OneRequest, float] = {}
+        self.closing: dict[OneRequest, float] = {}
         self.streaming: deque[Connection] = deque()
         self._rung: list[Connection] = []
         self._loop = asyncio.get_running_loop()
@@ -112,12 +113,12 @@ class Gateway:
         if connection.address:
             self.by_address[connection.address] += 1
 
-    def arrives(self, connection: Connection) -> None:
+    def arrives(self, connection: OneRequest) -> None:
         """A connection was accepted; its head must come in time."""
         self.connections.add(connection)
         self.arriving[connection] = self._loop.time() + HEAD_SECONDS
 
-    def says_goodbye(self, connection: Connection) -> None:
+    def says_goodbye(self, connection: OneRequest) -> None:
         """A connection was told its last bytes; it must take them in time."""
         self.arriving.pop(connection, None)
         self.closing[connection] = self._loop.time() + CLOSE_SECONDS

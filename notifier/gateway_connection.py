@@ -1,4 +1,4 @@
-"""One connection of the gateway: a request's head, then perhaps a stream, then nothing more.
+"""One connection of the gateway: after its request perhaps a stream, then nothing more.
 
 Kept small, for there are thousands: slots only, and no object that a waiting stream does not
 need. Nothing here waits; what has to be waited for calls back.
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from notifier import sse
 from notifier.errors import Unavailable
 from notifier.gateway_answers import NOT_ALLOWED, OTHER_ORIGIN, SIGN_IN
-from notifier.http1 import HEAD_MAX_BYTES, Answer, RequestReader, Wanted, cookie_value, query_value
+from notifier.gateway_request import OneRequest
+from notifier.http1 import Wanted, cookie_value, query_value
 from notifier.notifications import Backlog, ReadFrom
 from notifier.sign_ins import SignedIn, person_of
 from notifier.stream import CATCH_UP_RETRY_SECONDS, caught_up, farewell
@@ -29,61 +30,32 @@ UNSENT_MAX_BYTES = 16 * 1024
 BUSY_RETRY_MS = 5_000
 
 
-class Connection(asyncio.Protocol):
+class Connection(OneRequest):
     """See the module. `ends_at` is 0 until the stream begins."""
 
     __slots__ = (
         "_confirmed_at",
-        "_gateway",
         "_paused",
-        "_reader",
         "_reading",
-        "_spare_bytes",
         "_subscriber",
-        "_transport",
-        "_wanted",
         "address",
         "beat_at",
         "ends_at",
     )
 
     def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
-        self._transport: asyncio.Transport | None = None
-        self._reader: RequestReader | None = RequestReader()
-        self._wanted: Wanted | None = None
+        super().__init__(gateway)
         self._subscriber: Subscriber | None = None
         # When the bus had confirmed the subscription (loop time); 0 until then.
         self._confirmed_at = 0.0
         self._paused = False
         # Whether a backlog is being read for this stream.
         self._reading = False
-        # What a peer may still send after its head; it is read and forgotten.
-        self._spare_bytes = HEAD_MAX_BYTES
         self.address = ""
         self.beat_at = 0.0
         self.ends_at = 0.0
 
     # -- what the transport calls ----------------------------------------------------------
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._gateway.arrives(self)
-
-    def data_received(self, data: bytes) -> None:
-        reader = self._reader
-        if reader is None:
-            self._spare_bytes -= len(data)
-            if self._spare_bytes < 0:
-                self.abort()
-            return
-        refused = reader.feed(data)
-        if refused is not None:
-            self.answer(refused)
-        elif reader.wanted is not None:
-            # The parser is dropped here: a waiting stream has no use for it.
-            self._reader = None
-            self._arrived(reader.wanted)
 
     def pause_writing(self) -> None:
         self._paused = True
@@ -107,10 +79,9 @@ class Connection(asyncio.Protocol):
 
     # -- the request -----------------------------------------------------------------------
 
-    def _arrived(self, wanted: Wanted) -> None:
+    def arrived(self, wanted: Wanted) -> None:
         gateway = self._gateway
         gateway.arriving.pop(self, None)
-        self._wanted = wanted
         if wanted.method == "OPTIONS":
             self._last_words(gateway.answers.preflight())
         elif wanted.method not in {"GET", "HEAD"}:
@@ -266,30 +237,3 @@ class Connection(asyncio.Protocol):
             if frames := caught_up(subscriber, subscriber.cursor, backlog):
                 transport.write(frames)
             self.flush()
-
-    # -- the end ---------------------------------------------------------------------------
-
-    def answer(self, answer: Answer) -> None:
-        """A short answer instead of a stream."""
-        with_body = self._wanted is None or self._wanted.method != "HEAD"
-        self._last_words(self._gateway.answers.short(answer, with_body=with_body))
-
-    def _last_words(self, data: bytes) -> None:
-        transport = self._transport
-        if transport is None or transport.is_closing():
-            return
-        if data:
-            transport.write(data)
-        self._close_reader()
-        self._gateway.says_goodbye(self)
-        transport.close()
-
-    def _close_reader(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
-
-    def abort(self) -> None:
-        """End the connection without another byte."""
-        if self._transport is not None:
-            self._transport.abort()

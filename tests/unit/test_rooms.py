@@ -23,7 +23,7 @@ redis_subscriptions redis_node redis_bus
 hub engine stream drain health
 seed
 web
-gateway_answers gateway_connection gateway
+gateway_answers gateway_request gateway_connection gateway
 sockets supervisor
 app web_process gateway_process asgi cli __main__
 """
