@@ -23,9 +23,10 @@ log = structlog.get_logger("notifier.gateway")
 
 # Files that are no streams: the database, Redis, the log, connections that are being answered.
 FILES_KEPT_FREE = 500
-# The collector of cycles walks every object of every waiting stream, and streams leave no cycles:
-# a connection that is over lets go of its parts. So it looks rarely, in case a library does.
-GC_THRESHOLDS = (50_000, 20, 100)
+# A full collection walks every object of every waiting stream, and streams leave no cycles: a
+# connection that is over lets go of its parts. Transactions do (SQLAlchemy's), and die young: the
+# youngest are looked at once there are 10,000 (a millisecond, a megabyte), the old ones rarely.
+GC_THRESHOLDS = (10_000, 50, 1_000)
 
 
 def run(settings: Settings, fd: int, ready: Callable[[], None]) -> None:
