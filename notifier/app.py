@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from quart import Quart
@@ -19,6 +20,14 @@ BODY_MAX_BYTES = 64 * 1024
 BODY_SECONDS = 20
 # RFC 6455, section 7.4.1; whoever has not been accepted is told 403 instead.
 POLICY_VIOLATION = 1008
+
+
+def _note_fault(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A browser whose network vanished is no fault, but hypercorn 0.18 lets the system's error
+    (TimeoutError, after TCP_USER_TIMEOUT) escape where it closes such a connection."""
+    vanished = isinstance(context.get("exception"), OSError)
+    if not (vanished and "client_connected_cb" in str(context.get("message"))):
+        loop.default_exception_handler(context)
 
 
 class WebApp(Quart):
@@ -51,6 +60,7 @@ def create_app(settings: Settings) -> Quart:
 
     @app.before_serving
     async def start() -> None:
+        asyncio.get_running_loop().set_exception_handler(_note_fault)
         await schema.check(engine.database)
         await engine.start()
         await passwords.prepare()
