@@ -6,6 +6,9 @@ const FIRST_BYTE_MS = 3_000;
 // A browser that reconnects by itself waits as long as the server's `retry` says, a few seconds;
 // every attempt starts this patience anew. After it the attempt hangs somewhere.
 const RECONNECT_MS = 15_000;
+// The browser tries again by itself, for ever and without a word about why. After the loss and one
+// attempt that was broken off, whoever listens to us should ask in another way meanwhile.
+const INTERRUPTIONS_MOST = 2;
 // One heartbeat may be late; two and a half are missing.
 const SILENT_HEARTBEATS = 2.5;
 
@@ -15,6 +18,7 @@ export class Stream {
   #silenceMs;
   #hear;
   #heardAt;
+  #interruptions = 0;
 
   // hear: { open(), alive(), event(event), said(name), interrupted(), failed(why) };
   // failed is the last that is heard: why is "mute", "silent", "stuck" or "closed".
@@ -63,6 +67,7 @@ export class Stream {
 
   #heard() {
     this.#heardAt = Date.now();
+    this.#interruptions = 0;
     this.#expectWithin(this.#silenceMs, "silent");
   }
 
@@ -70,6 +75,8 @@ export class Stream {
     if (!this.#source) return;
     if (this.#source.readyState === EventSource.CLOSED) {
       this.#fail("closed");
+    } else if (++this.#interruptions >= INTERRUPTIONS_MOST) {
+      this.#fail("stuck");
     } else {
       this.#expectWithin(RECONNECT_MS, "stuck");
       this.#hear.interrupted();
