@@ -14,6 +14,10 @@ from typing import Protocol
 import pytest
 from playwright.async_api import Browser, async_playwright
 
+# Hooks and fixtures that pytest finds here by their names.
+from tests.databases import database_of_servers as database_of_servers
+from tests.databases import pytest_addoption as pytest_addoption
+from tests.databases import pytest_collection_modifyitems as pytest_collection_modifyitems
 from tests.doors import DOOR_NAMES, Door, Doors, open_doors
 from tests.person import Person
 from tests.processes import PostgresServer, RedisServer, Server, running

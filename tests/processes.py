@@ -14,10 +14,13 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import asyncpg
+from sqlalchemy import text
 
+from notifier.database import Database
+from notifier.settings import Settings
 from tests.exchange import request
 from tests.patience import until
 
@@ -174,9 +177,18 @@ class PostgresServer(Program):
 
     async def new_database(self) -> str:
         """The address of a database that nobody has used."""
-        name = f"notifier{next(self.databases)}"
-        await self._execute(f"CREATE DATABASE {name}")
-        return f"postgres://notifier@127.0.0.1:{self.port}/{name}"
+        url = self.next_url()
+        await self.create(url)
+        return url
+
+    def next_url(self) -> str:
+        """The address of a database that is not there yet."""
+        return f"postgres://notifier@127.0.0.1:{self.port}/notifier{next(self.databases)}"
+
+    async def create(self, url: str, like: str = "template1") -> None:
+        """Make the database at `url`, as a copy of another that nobody uses now."""
+        names = [one.rpartition("/")[2] for one in (url, like)]
+        await self._execute("CREATE DATABASE {} TEMPLATE {}".format(*names))
 
     async def stop(self, how: signal.Signals = signal.SIGINT) -> int:
         # SIGINT does not wait for its clients to leave, SIGTERM would.
@@ -208,15 +220,22 @@ class Server(Program):
 
     # A migrated database to copy: migrating takes a second, and one test each is enough of it.
     _migrated: ClassVar[Path | None] = None
+    # Set for a run on PostgreSQL: then that is where databases of servers' own are.
+    postgres: ClassVar[PostgresServer | None] = None
+    _migrated_url: ClassVar[str] = ""
 
     def __init__(self, folder: Path, *options: str, **settings: object) -> None:
         super().__init__(folder)
         self.port = free_port()
         self.options = options
+        self._own_database = "DATABASE_URL" not in settings
+        self._created = False
         self.environment = environment(
             **{
                 "SECRET_KEY": "only for the tests, and long enough",
-                "DATABASE_URL": f"sqlite:///{folder}/notifier.db",
+                "DATABASE_URL": Server.postgres.next_url()
+                if Server.postgres is not None
+                else f"sqlite:///{folder}/notifier.db",
                 "NOTIFIER_PUBLIC_URL": self.url,
                 "NOTIFIER_RATE_LIMITS": "off",
                 # Nobody's browser returns here; what is drained at all is tested where it matters.
@@ -231,6 +250,7 @@ class Server(Program):
 
     async def run(self, *arguments: str) -> int:
         """One `notifier` command with this server's settings; its exit code."""
+        await self._create()
         await self.launch(NOTIFIER, *arguments, env=self.environment)
         return await self.gone()
 
@@ -249,16 +269,44 @@ class Server(Program):
 
         await until(answers, "the server answers", START_CEILING_SECONDS)
 
+    async def _create(self, like: str = "template1") -> None:
+        """The database of its own, where a server must be asked for one."""
+        if self._own_database and self.postgres is not None and not self._created:
+            await self.postgres.create(self.environment["DATABASE_URL"], like)
+            self._created = True
+
     async def _migrate(self) -> None:
-        own = self.folder / "notifier.db"
-        is_own = self.environment["DATABASE_URL"].endswith(f"{self.folder}/notifier.db")
-        if is_own and Server._migrated is not None:
-            shutil.copy(Server._migrated, own)
-            return
-        assert await self.run("migrate") == 0, self.output()
-        if is_own:
+        if not self._own_database or self._created:
+            assert await self.run("migrate") == 0, self.output()
+        elif self.postgres is not None:
+            if not Server._migrated_url:
+                assert await self.run("migrate") == 0, self.output()
+                # Somebody will use this one, so the copy to copy is another.
+                Server._migrated_url = url = self.postgres.next_url()
+                await self.postgres.create(url, self.environment["DATABASE_URL"])
+            await self._create(Server._migrated_url)
+        elif Server._migrated is not None:
+            shutil.copy(Server._migrated, self.folder / "notifier.db")
+        else:
+            assert await self.run("migrate") == 0, self.output()
             Server._migrated = self.folder / "migrated.db"
-            shutil.copy(own, Server._migrated)
+            shutil.copy(self.folder / "notifier.db", Server._migrated)
+
+    async def sql(self, statement: str, **values: object) -> list[Any]:
+        """What the database answers; write SQL that SQLite and PostgreSQL both understand."""
+        database = Database(
+            Settings.load(
+                _env_file=None,
+                secret_key=self.environment["SECRET_KEY"],
+                database_url=self.environment["DATABASE_URL"],
+            )
+        )
+        try:
+            async with database.write() as connection:
+                result = await connection.execute(text(statement), values)
+                return list(result) if result.returns_rows else []
+        finally:
+            await database.close()
 
     def workers(self) -> list[int]:
         """The processes that serve: the children, or the process itself where there are none."""

@@ -20,6 +20,7 @@ from notifier.engine import Engine
 from notifier.models import User
 from notifier.settings import Settings
 from notifier.sign_ins import SignedIn
+from tests.databases import OPTION
 from tests.doors import Doors, open_doors
 from tests.person import Person
 from tests.processes import PostgresServer, RedisServer
@@ -86,8 +87,9 @@ def settings_for(url: str, **others: object) -> Settings:
 
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path, migrated: Path) -> str:
-    """A SQLite file of the test's own, or what the test is parametrised with; see `both`."""
-    if getattr(request, "param", "sqlite") == "postgresql":
+    """A database of the test's own: of the run's kind, or of the test's parameter; see `both`."""
+    kind = getattr(request, "param", request.config.getoption(OPTION))
+    if kind == "postgresql":
         url = request.getfixturevalue("postgres_url")
         assert isinstance(url, str)
         return url

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import AsyncExitStack
 
 from tests.conftest import Guests
@@ -72,10 +71,7 @@ async def test_who_is_deleted_hears_no_more(hasty: Doors) -> None:
         hasty.web.visitor(gone).stream() as web,
         hasty.gateway.visitor(gone).stream() as gateway,
     ):
-        with sqlite3.connect(hasty.server.folder / "notifier.db") as connection:
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("DELETE FROM user WHERE username = 'gone'")
-        connection.close()
+        await hasty.server.sql("""DELETE FROM "user" WHERE username = 'gone'""")
         # Nobody rang: reconcile finds out.
         for stream in (web, gateway):
             await stream.named("signed_out")

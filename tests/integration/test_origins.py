@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import sqlite3
-from pathlib import Path
 
+from notifier.models import Base
 from tests.conftest import Guests
 from tests.doors import Doors
 from tests.integration.test_routes import routes
 from tests.person import Person
+from tests.processes import Server
 from tests.wire import replies, say
 
 FETCH_SITES = (
@@ -124,7 +124,7 @@ async def test_looking_changes_nothing_but_what_the_contract_says(
 ) -> None:
     harry, gitau = await guests("harry", "gitau")
     await gitau.send(harry, "not read yet")
-    before = content(doors.server.folder)
+    before = await content(doors.server)
     query = "?message=changed&body=changed&username=changed&about_me=changed&password=changed"
     for method, rule in routes():
         if method != "GET" or rule in {"/stream", "/messages"}:
@@ -134,23 +134,18 @@ async def test_looking_changes_nothing_but_what_the_contract_says(
             await harry.request(used, path + query, headers={"Sec-Fetch-Site": "cross-site"})
     for used, headers in (("HEAD", {}), ("OPTIONS", {}), ("GET", {"Sec-Purpose": "prefetch"})):
         await harry.request(used, "/messages", headers=headers)
-    assert content(doors.server.folder) == before
+    assert await content(doors.server) == before
     await harry.get("/messages")
-    assert content(doors.server.folder) != before, "what the inbox shows is read"
+    assert await content(doors.server) != before, "what the inbox shows is read"
 
 
-def content(folder: Path) -> dict[str, list[tuple[object, ...]]]:
+async def content(server: Server) -> dict[str, list[tuple[object, ...]]]:
     """Everything that is stored, but when people were last seen."""
-    with sqlite3.connect(folder / "notifier.db") as connection:
-        tables = [
-            name
-            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        ]
-        found = {}
-        for table in tables:
-            columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-            kept = ", ".join(f'"{name}"' for name in columns if name != "last_seen_at")
-            found[table] = connection.execute(f'SELECT {kept} FROM "{table}"').fetchall()
-    connection.close()
+    found = {}
+    for table in Base.metadata.sorted_tables:
+        names = [column.name for column in table.columns if column.name != "last_seen_at"]
+        kept = ", ".join(f'"{name}"' for name in names)
+        rows = await server.sql(f'SELECT {kept} FROM "{table.name}" ORDER BY 1, 2')
+        found[table.name] = [tuple(row) for row in rows]
     assert {"user", "message", "notification"} <= found.keys()
     return found

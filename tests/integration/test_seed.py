@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,12 @@ from tests.processes import Server
 TABLES = ("user", "post", "message", "notification")
 
 
-def ask(server: Server, query: str) -> list[tuple[Any, ...]]:
-    with sqlite3.connect(server.folder / "notifier.db") as database:
-        return database.execute(query).fetchall()
+async def ask(server: Server, query: str) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in await server.sql(query)]
+
+
+async def everything(server: Server) -> list[list[tuple[Any, ...]]]:
+    return [await ask(server, f'SELECT * FROM "{table}" ORDER BY 1, 2') for table in TABLES]
 
 
 @pytest.fixture
@@ -29,35 +31,36 @@ async def seeded(tmp_path: Path) -> Server:
 
 
 async def test_there_are_the_two_guides_and_twenty_made_up_people(seeded: Server) -> None:
-    names = [name for (name,) in ask(seeded, "SELECT username FROM user ORDER BY id")]
+    names = [name for (name,) in await ask(seeded, 'SELECT username FROM "user" ORDER BY id')]
     assert names[:2] == ["harry", "gitau"]
     assert len(names) == 22
     assert "harry" in seeded.output() and "12345678" in seeded.output()
 
 
 async def test_a_second_run_adds_nothing(seeded: Server) -> None:
-    before = [ask(seeded, f"SELECT * FROM {table} ORDER BY 1, 2") for table in TABLES]
+    before = await everything(seeded)
     assert all(before), "the precondition: there is something of each"
     assert await seeded.run("seed") == 0
-    assert [ask(seeded, f"SELECT * FROM {table} ORDER BY 1, 2") for table in TABLES] == before
+    assert await everything(seeded) == before
 
 
 async def test_the_counts_are_those_of_the_table(seeded: Server) -> None:
-    told = ask(
+    told = await ask(
         seeded,
         "SELECT recipient_id, CAST(payload AS INTEGER) FROM notification"
         " WHERE name = 'unread_message_count' ORDER BY 1",
     )
-    counted = ask(
+    counted = await ask(
         seeded,
-        "SELECT recipient_id, SUM(read_at IS NULL) FROM message GROUP BY recipient_id ORDER BY 1",
+        "SELECT recipient_id, COUNT(*) - COUNT(read_at) FROM message"
+        " GROUP BY recipient_id ORDER BY 1",
     )
     assert told == counted
     assert any(count for _, count in told) and not all(count for _, count in told)
-    newest = ask(
+    newest = await ask(
         seeded, "SELECT recipient_id, MAX(sequence) FROM notification GROUP BY recipient_id"
     )
-    last = dict(ask(seeded, "SELECT id, last_sequence FROM user"))
+    last = dict(await ask(seeded, 'SELECT id, last_sequence FROM "user"'))
     assert newest and all(last[person] == sequence for person, sequence in newest)
 
 
@@ -77,8 +80,8 @@ async def test_real_people_are_left_alone_unless_forced(serve: Serve) -> None:
     await Person(server.port, "real").register()
     await server.stop()
     assert await server.run("seed") != 0
-    assert ask(server, "SELECT username FROM user") == [("real",)]
+    assert await ask(server, 'SELECT username FROM "user"') == [("real",)]
     assert "real people" in server.output() and "Traceback" not in server.output()
     assert await server.run("seed", "--force", "--people", "3") == 0
-    assert ask(server, "SELECT COUNT(*) FROM user") == [(6,)]
-    assert ask(server, "SELECT COUNT(*) FROM message WHERE recipient_id = 1") == [(0,)]
+    assert await ask(server, 'SELECT COUNT(*) FROM "user"') == [(6,)]
+    assert await ask(server, "SELECT COUNT(*) FROM message WHERE recipient_id = 1") == [(0,)]

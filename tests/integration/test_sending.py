@@ -295,6 +295,7 @@ async def test_one_that_cannot_be_stored_fails_alone(
     counts_are_right(published.of(gitau))
 
 
+@pytest.mark.sqlite
 async def test_a_locked_database_is_unavailable_and_stores_nothing(
     start_engine: StartEngine, database_url: str
 ) -> None:
@@ -327,6 +328,7 @@ async def test_a_fault_in_publishing_never_makes_a_stored_message_look_unsent(
     assert await stored(engine) == await unread(engine, gitau) == 1
 
 
+@pytest.mark.sqlite
 async def test_it_is_published_only_once_it_is_committed(
     engine: Engine, people: tuple[Harry, int], database_url: str
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sqlite3
 import time
 from html import unescape
 
@@ -111,13 +110,17 @@ async def test_a_message_that_arrives_while_the_inbox_renders_stays_unread(
 async def test_polling_does_not_keep_last_seen_at_now(server: Server, people: People) -> None:
     (gitau,) = await people("gitau")
     long_ago = time.time() - HOUR_SECONDS
-    _set_last_seen(server, gitau, long_ago)
+    await _set_last_seen(server, gitau, long_ago)
     await gitau.notifications()
     async with gitau.stream() as stream:
         assert stream.status == 200
-    assert _last_seen(server, gitau) == long_ago
+    assert await _last_seen(server, gitau) == long_ago
     await gitau.get("/")
-    await until(lambda: _last_seen(server, gitau) > long_ago, "a page was looked at, and noted")
+
+    async def noted() -> bool:
+        return await _last_seen(server, gitau) > long_ago
+
+    await until(noted, "a page was looked at, and noted")
 
 
 async def test_a_name_is_registered_once_whatever_its_case(server: Server, people: People) -> None:
@@ -150,16 +153,16 @@ async def test_of_two_who_register_one_name_at_once_one_gets_it(server: Server) 
     assert all(answer.status in (302, 303, 422) for answer in answers)
 
 
-def _set_last_seen(server: Server, person: Person, moment: float) -> None:
-    with sqlite3.connect(server.folder / "notifier.db") as database:
-        database.execute(
-            "UPDATE user SET last_seen_at = ? WHERE username = ?", (moment, person.username)
-        )
+async def _set_last_seen(server: Server, person: Person, moment: float) -> None:
+    await server.sql(
+        'UPDATE "user" SET last_seen_at = :moment WHERE username = :name',
+        moment=moment,
+        name=person.username,
+    )
 
 
-def _last_seen(server: Server, person: Person) -> float:
-    with sqlite3.connect(server.folder / "notifier.db") as database:
-        rows = database.execute(
-            "SELECT last_seen_at FROM user WHERE username = ?", (person.username,)
-        )
-        return float(rows.fetchone()[0])
+async def _last_seen(server: Server, person: Person) -> float:
+    rows = await server.sql(
+        'SELECT last_seen_at FROM "user" WHERE username = :name', name=person.username
+    )
+    return float(rows[0][0])
