@@ -55,10 +55,11 @@ class Log:
     def prune(self) -> None:
         self._prune_to(1)
 
-    def backlog(self, cursor: int | None) -> Backlog:
+    def backlog(self, cursor: int | None, floor: int) -> Backlog:
         if cursor is None:
-            state = [event for event, kept in self.rows.values() if not kept]
-            return Backlog(state, self.last, complete=True)
+            rows = self.rows.values()
+            begins = [event for event, kept in rows if not kept or event.sequence > floor]
+            return Backlog(begins, self.last, complete=True)
         if cursor > self.last or cursor < self.pruned:
             return Backlog([], self.last, complete=True, reset=True)
         events = [event for event, _ in self.rows.values() if event.sequence > cursor]
@@ -171,6 +172,9 @@ class World:
         self.waiting = False
         self.reading: tuple[int | None, Backlog | None] | None = None
         self.subscriber = Subscriber(1, 1, cursor, self._ring)
+        self.subscriber.floor = self.log.last
+        if cursor is None:
+            self.page.begins_at = self.log.last
 
     def _ring(self) -> None:
         self.bell = True
@@ -197,21 +201,20 @@ class World:
 
     def _read_on(self, cursor: int | None, backlog: Backlog | None) -> None:
         if backlog is None:
-            self.reading = cursor, self.log.backlog(cursor)
+            self.reading = cursor, self.log.backlog(cursor, self.subscriber.floor)
             return
         self.reading = None
         frames = caught_up(self.subscriber, cursor, backlog)
-        self.wire.append((frames, backlog.cursor if cursor is None else None))
+        self.wire.append((frames, backlog.cursor if backlog.reset else None))
 
     # -- the browser -----------------------------------------------------------------------
 
     def browser_reads(self) -> None:
         while self.wire:
             data, begins_at = self.wire.popleft()
-            if begins_at is not None and self.page.begins_at is None:
+            self.page.reads(data)
+            if begins_at is not None:
                 self.page.begins_at = begins_at
-            if data:
-                self.page.reads(data)
 
     def reconnect(self) -> None:
         """What was on its way is gone; the browser returns with what it saw last."""

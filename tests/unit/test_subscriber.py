@@ -16,7 +16,7 @@ from tests.unit.histories import World
 # Hypothesis looks for the shortest history that fails, which costs it some time for each; as
 # many again are thrown with dice, longer and faster.
 SOUGHT = 300
-THROWN = 1_500
+THROWN = 1_000
 STEPS_MOST = 60
 
 Step = Callable[[World, int], None]
