@@ -7,6 +7,9 @@ library releases the interpreter lock while it computes.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
@@ -22,6 +25,20 @@ R = TypeVar("R")
 # One takes about 50 ms of a core: whoever would wait longer than this many is told to return.
 WAITING_MOST = 200
 BUSY_RETRY_SECONDS = 10
+# A third of the share of a thread that is not nice, when both want the same core.
+HASHER_NICENESS = 5
+
+
+def _step_back() -> None:
+    """Let the event loop go first: who signs in waits a little longer, and no stream does.
+
+    Linux gives each thread a priority of its own, and Argon2's own threads inherit it.
+    """
+    # Elsewhere a thread is no process, and there the order stays as it is.
+    with contextlib.suppress(OSError):
+        thread = threading.get_native_id()
+        present = os.getpriority(os.PRIO_PROCESS, thread)
+        os.setpriority(os.PRIO_PROCESS, thread, present + HASHER_NICENESS)
 
 
 class Passwords:
@@ -29,7 +46,9 @@ class Passwords:
 
     def __init__(self, hashers: int) -> None:
         self._hasher = PasswordHasher()
-        self._threads = ThreadPoolExecutor(hashers, thread_name_prefix="argon2")
+        self._threads = ThreadPoolExecutor(
+            hashers, thread_name_prefix="argon2", initializer=_step_back
+        )
         self._waiting = 0
         self._nobody: str | None = None
 

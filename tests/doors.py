@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.event_source import EventSource, Received
-from tests.exchange import Answer, request
+from tests.exchange import request
 from tests.patience import CEILING_SECONDS, until
 from tests.person import Person, Stream
 from tests.processes import NOTIFIER, START_CEILING_SECONDS, Program, Server, free_port
@@ -155,19 +156,17 @@ async def open_doors(
         yield Doors(web, *doors)
 
 
-async def recorded(stream: Stream) -> Recording:
-    """Make an open stream keep its bytes."""
+def recorded(stream: Stream) -> Recording:
+    """Make a stream that was just opened keep its bytes."""
     stream.source = recording = Recording()
     return recording
 
 
-async def ask(door: Door, method: str, path: str, **headers: str) -> Answer:
-    """One request of a stranger."""
-    return await request(door.port, method, path, list(headers.items()))
-
-
 def leaves(pid: int) -> list[int]:
     """The processes that serve, under the one that watches over them."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    children = [int(child) for task in tasks for child in task.read_text().split()]
+    children: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        # A thread may end between the listing and the look.
+        with contextlib.suppress(FileNotFoundError):
+            children += [int(child) for child in task.read_text().split()]
     return [leaf for child in children for leaf in leaves(child)] or [pid]

@@ -29,7 +29,7 @@ async def listening(
     door: Door, person: Person, cursor: int | str | None
 ) -> AsyncIterator[tuple[Stream, Recording]]:
     async with door.visitor(person).stream(last_event_id=cursor) as stream:
-        yield stream, await recorded(stream)
+        yield stream, recorded(stream)
 
 
 def brought(recording: Recording, what: bytes) -> bool:

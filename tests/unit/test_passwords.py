@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 
 import pytest
 
 from notifier.errors import Unavailable
-from notifier.passwords import BUSY_RETRY_SECONDS, WAITING_MOST, Passwords
+from notifier.passwords import BUSY_RETRY_SECONDS, HASHER_NICENESS, WAITING_MOST, Passwords
 
 HASHERS = 2
 
@@ -79,4 +80,13 @@ async def test_who_gives_up_waiting_makes_room() -> None:
     passwords.go_on.set()
     assert not await passwords.check("a hash", "x")
     assert len(passwords.checked) <= HASHERS + 1, "what nobody waits for is not computed"
+    passwords.close()
+
+
+async def test_hashing_gives_way_to_the_event_loop() -> None:
+    passwords = Passwords(1)
+    niceness = await passwords._run(
+        lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    )
+    assert niceness == os.getpriority(os.PRIO_PROCESS, 0) + HASHER_NICENESS
     passwords.close()
