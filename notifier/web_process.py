@@ -11,6 +11,7 @@ import uvloop
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
+from notifier import schema
 from notifier.app import create_app
 from notifier.drain import drain
 from notifier.engine import Engine
@@ -50,6 +51,8 @@ def run(settings: Settings, fd: int, ready: Callable[[], None]) -> None:
 async def _serve(settings: Settings, fd: int, ready: Callable[[], None]) -> None:
     app = create_app(settings)
     engine: Engine = app.extensions["notifier"].engine
+    # The app does it too, but what is raised in there hypercorn turns into another error.
+    await schema.check(engine.database)
     stopping = stop_signal(settings)
 
     async def shutdown() -> None:
