@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from functools import partial
 from pathlib import Path
+
+import pytest
 
 from tests.crowd import crowd
 from tests.kept_connection import KeptConnection
@@ -89,3 +92,39 @@ async def test_a_process_killed_while_it_is_being_replaced(tmp_path: Path) -> No
                     ROLLED_CEILING_SECONDS,
                 )
             await here.exact(opened, sender, within=30)
+
+
+def still_there(pids: list[int]) -> list[int]:
+    return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+@pytest.mark.parametrize("replaced", [0, 1])
+async def test_a_stop_in_the_middle_of_a_rolling_restart_leaves_nobody_behind(
+    tmp_path: Path, replaced: int
+) -> None:
+    """When the new one is starting, and when the old one drains."""
+    async with site(tmp_path, NOTIFIER_DRAIN_SECONDS=DRAIN_SECONDS) as here:
+        (gitau,) = await crowd(here.server, 1)
+        await until(here.ready, "the precondition: all serve")
+        async with windows([gitau], here.ports, each=10):
+            before = len(here.server.workers())
+            os.kill(here.server.pid, signal.SIGHUP)
+            await until(
+                lambda: len(here.server.workers()) > before,
+                "one more than usual",
+                ROLLED_CEILING_SECONDS,
+            )
+            if replaced:
+                await until(
+                    lambda: '"draining"' in here.server.output(),
+                    "an old one drains",
+                    ROLLED_CEILING_SECONDS,
+                )
+            running = here.server.workers()
+            assert len(running) > before, "the precondition: in the middle of it"
+            assert here.server.process is not None
+            here.server.process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(ROLLED_CEILING_SECONDS):
+                assert await here.server.process.wait() == 0, here.server.output()
+            assert not still_there(running), "the last one out is the supervisor"
+        assert "Traceback" not in here.server.output(), here.server.output()
