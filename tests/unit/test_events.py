@@ -98,6 +98,7 @@ def without(key: str) -> dict[str, Any]:
             for name in ("", "ping", "reset", "a\nb", "a b", "é", 3, None, "x" * 65)
         ),
         *(json.dumps({**GOOD, "timestamp": at}).encode() for at in ("1", None, True)),
+        json.dumps({**GOOD, "data": "x" * BUS_MESSAGE_MAX_BYTES}).encode(),
         # One bad line spoils the message: we made none of it.
         json.dumps(GOOD).encode() + b"\n",
     ],

@@ -74,8 +74,9 @@ async def test_beyond_the_bound_a_newcomer_is_turned_away_and_the_others_are_not
     await doubling.begun(1)
     waiting = doubling.ask_all(2, 3)
     await asyncio.sleep(0)
-    with pytest.raises(Unavailable):
-        await doubling.together.ask(4)
+    async with asyncio.timeout(5):
+        with pytest.raises(Unavailable):
+            await doubling.together.ask(4)
     doubling.answered.set()
     assert list(await asyncio.gather(*first, *waiting)) == [2, 4, 6]
 
