@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from tests.window import Window
 RECONCILE_SECONDS = 2.0
 # A period with its jitter, the catch up itself, and a machine with other things to do.
 WITHIN_T_SECONDS = RECONCILE_SECONDS * 1.2 + 5.0
+METRICS_TOKEN = "only for the tests"
 # Reconcile must not be what repairs, where something else has to.
 NO_RECONCILE_SECONDS = 3_600
 
@@ -72,6 +74,14 @@ class Site:
                 return False
         return True
 
+    async def figure(self, port: int, name: str) -> float:
+        """One of the metrics of a process behind `port`, labels included."""
+        headers = [("Authorization", f"Bearer {METRICS_TOKEN}")]
+        answer = await request(port, "GET", "/metrics", headers)
+        found = re.search(rf"^notifier_{re.escape(name)} (\S+)$", answer.text, re.MULTILINE)
+        assert found, answer.text
+        return float(found[1])
+
     async def exact(self, windows: list[Window], *senders: Sender, within: float = 15.0) -> None:
         """The check at the end; and nobody wrote a traceback on the way."""
         await exact(self.server, windows, senders, within=within)
@@ -102,6 +112,7 @@ async def site(
                     "REDIS_URL": f"redis://127.0.0.1:{network.port}/0",
                     "NOTIFIER_RECONCILE_SECONDS": RECONCILE_SECONDS,
                     "NOTIFIER_STREAMS_PER_PERSON": 10_000,
+                    "NOTIFIER_METRICS_TOKEN": METRICS_TOKEN,
                     **settings,
                 },
             )

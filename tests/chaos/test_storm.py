@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from pathlib import Path
 
 from tests.crowd import crowd
-from tests.exchange import request
 from tests.patience import until
 from tests.sender import Sender
 from tests.site import NO_RECONCILE_SECONDS, site
 from tests.window import windows
 
-TOKEN = "only for the tests"
 PEOPLE = 100
 # All of them are back, on two cores that play both sides.
 BACK_CEILING_SECONDS = 90.0
@@ -21,19 +18,10 @@ BACK_CEILING_SECONDS = 90.0
 QUERIES_A_STREAM = 1.0
 
 
-async def figure(port: int, name: str) -> float:
-    headers = [("Authorization", f"Bearer {TOKEN}")]
-    text = (await request(port, "GET", "/metrics", headers)).text
-    found = re.search(rf"^notifier_{name} (\S+)$", text, re.MULTILINE)
-    assert found, text
-    return float(found[1])
-
-
 async def test_two_thousand_streams_drop_and_return_at_once(tmp_path: Path) -> None:
     async with site(
         tmp_path,
         workers=1,
-        NOTIFIER_METRICS_TOKEN=TOKEN,
         # Timers ask the table too; what is counted here is the storm.
         NOTIFIER_RECONCILE_SECONDS=NO_RECONCILE_SECONDS,
     ) as here:
@@ -49,7 +37,9 @@ async def test_two_thousand_streams_drop_and_return_at_once(tmp_path: Path) -> N
             for person in people[:20]:
                 await sender.send(person)
             await here.exact(opened, sender)
-            before = {port: await figure(port, "database_queries_total") for port in here.ports}
+            before = {
+                port: await here.figure(port, "database_queries_total") for port in here.ports
+            }
             for window in opened:
                 # Worse than any browser: no pause at all.
                 window.source.retry_milliseconds = 0
@@ -62,7 +52,7 @@ async def test_two_thousand_streams_drop_and_return_at_once(tmp_path: Path) -> N
             )
             await here.exact(opened, sender)
             for port, here_opened in ((web, at_web), (gateway, at_gateway)):
-                asked = await figure(port, "database_queries_total") - before[port]
+                asked = await here.figure(port, "database_queries_total") - before[port]
                 streams = sum(len(window.opened) - 1 for window in here_opened)
                 assert asked < QUERIES_A_STREAM * streams + 300, f"{asked} for {streams} streams"
             assert not any(window.refused for window in opened), "nobody was refused"

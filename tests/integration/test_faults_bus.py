@@ -108,6 +108,8 @@ async def test_garbage_on_the_channel_is_dropped_and_everything_arrives(
         b'["1"]',
         b"[99999999]",
     ]
+    dropped = 'events_dropped_total{cause="garbage"}'
+    before = await here.figure(here.gateway_port, dropped)
     async with windows([gitau], here.ports, each=5) as opened:
         await sender.send(gitau)
         await here.exact(opened, sender)
@@ -116,6 +118,9 @@ async def test_garbage_on_the_channel_is_dropped_and_everything_arrives(
             await sender.send(gitau)
         await here.exact(opened, sender)
         assert all(len(window.opened) == 1 for window in opened), "no stream ended"
+        counted = await here.figure(here.gateway_port, dropped) - before
+        # The last one looks like ours: the end of a sign-in that nobody here has.
+        assert counted >= len(garbage) - 2, "and it is counted"
         # The greatest number there can be is no garbage by its looks: read, and nothing there.
         for sequence in (SEQUENCE_MAX, 1_000_000):
             await client.publish(channel, event(sequence))
