@@ -125,7 +125,13 @@ class Engine:
             async with self.database.read() as connection:
                 # In portions, so that live events never wait for all of them.
                 for start in range(0, len(asked), RECONCILE_PORTION):
-                    portion = asked[start : start + RECONCILE_PORTION]
+                    # Who is known by now: one that becomes known while the query is on its way
+                    # is missing from its answer, and is not signed out for that.
+                    portion = [
+                        subscriber
+                        for subscriber in asked[start : start + RECONCILE_PORTION]
+                        if subscriber.sign_in_id
+                    ]
                     ids = list({subscriber.sign_in_id for subscriber in portion})
                     positions = await sign_ins.positions(connection, ids)
                     short += self.hub.compare(positions, portion)

@@ -1,0 +1,37 @@
+"""Reconcile while streams come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from notifier import sign_ins
+from notifier.engine import Engine
+from notifier.subscriber import Subscriber
+from tests.integration.conftest import add_people, signed_in
+
+
+async def test_who_becomes_known_while_reconcile_asks_is_not_signed_out(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen with a slow database: a stream joins first and learns its sign-in a moment later."""
+    (gitau,) = await add_people(engine.database, "gitau")
+    who = await signed_in(engine, gitau)
+    known = Subscriber(gitau, who.sign_in_id, 0, lambda: None)
+    unknown = Subscriber(gitau, 0, 0, lambda: None)
+    for subscriber in (known, unknown):
+        engine.hub.join(subscriber)
+    ask = sign_ins.positions
+
+    async def ask_slowly(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, int]:
+        found = await ask(connection, [one for one in ids if one != unknown.sign_in_id])
+        unknown.sign_in_id = who.sign_in_id + 1
+        return found
+
+    monkeypatch.setattr(sign_ins, "positions", ask_slowly)
+    await engine.reconcile()
+    assert unknown.sign_in_id, "the precondition: it became known meanwhile"
+    assert known.ending is None
+    assert unknown.ending is None
