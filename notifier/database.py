@@ -25,6 +25,8 @@ from notifier.settings import Settings
 
 # SQLite has one writer at a time, so more connections than a few readers gain nothing.
 SQLITE_CONNECTIONS = 5
+# How much longer than one statement a transaction may be silent before the server ends it.
+IDLE_FACTOR = 2
 # PostgreSQL's classes of errors that pass by themselves: connection trouble (08), insufficient
 # resources (53), operator intervention (57), serialization and deadlock (40), locks (55).
 # https://www.postgresql.org/docs/15/errcodes-appendix.html
@@ -154,7 +156,15 @@ def _engine(settings: Settings) -> AsyncEngine:
             hide_parameters=True,
             # A database that restarted has cut its connections: notice before using one.
             pool_pre_ping=True,
-            connect_args={"timeout": seconds, "command_timeout": seconds},
+            connect_args={
+                "timeout": seconds,
+                "command_timeout": seconds,
+                # A process that was cut off in the middle of a transaction must not keep its
+                # locks from the others until TCP gives up, hours later.
+                "server_settings": {
+                    "idle_in_transaction_session_timeout": str(int(IDLE_FACTOR * seconds * 1000))
+                },
+            },
         )
     engine = create_async_engine(
         url,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import asyncpg
+import h11
 from sqlalchemy import text
 
 from notifier.database import Database
@@ -147,7 +148,10 @@ class RedisServer(Program):
 class PostgresServer(Program):
     """A real PostgreSQL, made anew in a folder of its own; fast because it may forget."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, listen: str = "127.0.0.1", trusted: str = "") -> None:
+        self._listen = listen
+        # A net that needs no password either.
+        self._trusted = trusted
         # PostgreSQL refuses to run as root, and pytest's folders are closed to everybody else.
         self.user = "postgres" if os.getuid() == 0 else None
         super().__init__(Path(tempfile.mkdtemp(prefix="notifier-postgres-")))
@@ -162,7 +166,10 @@ class PostgresServer(Program):
             make = [_postgres("initdb"), "-D", data, "-U", "notifier", "-A", "trust", "--no-sync"]
             await self.launch(*make, env=environment(), user=self.user)
             assert await self.gone() == 0, self.output()
-        address = ["-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder)]
+            if self._trusted:
+                with (self.folder / "data" / "pg_hba.conf").open("a") as rules:
+                    rules.write(f"host all all {self._trusted} trust\n")
+        address = ["-h", self._listen, "-p", str(self.port), "-k", str(self.folder)]
         command = [_postgres("postgres"), "-D", data, *address, "-c", "fsync=off"]
         await self.launch(*command, env=environment(), user=self.user)
 
@@ -223,6 +230,8 @@ class Server(Program):
     # Set for a run on PostgreSQL: then that is where databases of servers' own are.
     postgres: ClassVar[PostgresServer | None] = None
     _migrated_url: ClassVar[str] = ""
+    # What it binds to.
+    host = "127.0.0.1"
 
     def __init__(self, folder: Path, *options: str, **settings: object) -> None:
         super().__init__(folder)
@@ -257,13 +266,13 @@ class Server(Program):
     async def start(self) -> None:
         if self.process is None:
             await self._migrate()
-        bind = f"127.0.0.1:{self.port}"
+        bind = f"{self.host}:{self.port}"
         await self.launch(NOTIFIER, "serve", "--bind", bind, *self.options, env=self.environment)
 
         async def answers() -> bool:
             self.alive()
             # The port is open before a worker on a busy machine has come up to answer on it.
-            with contextlib.suppress(ConnectionError, TimeoutError):
+            with contextlib.suppress(ConnectionError, TimeoutError, h11.RemoteProtocolError):
                 return (await request(self.port, "GET", "/healthz")).status == 200
             return False
 
