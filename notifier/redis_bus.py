@@ -154,9 +154,11 @@ class RedisBus:
             self._old.clear()
             try:
                 changed = await self._servers.refresh()
-            except (RedisError, OSError, TimeoutError) as error:
+            except Exception as error:
                 reason = in_words(error)
-                if reason != self._trouble:
+                if not isinstance(error, RedisError | OSError | TimeoutError):
+                    log.exception("bus_fault")
+                elif reason != self._trouble:
                     log.warning("bus_degraded", reason=reason)
                 self._trouble = reason
                 self._old.set()

@@ -145,6 +145,10 @@ class RedisNode:
                 reason = await self._watch(listener)
             except (RedisError, OSError, TimeoutError) as error:
                 reason = in_words(error)
+            except Exception as error:
+                # A fault of ours or of a library's must not leave this process deaf for good.
+                log.exception("bus_fault")
+                reason = in_words(error)
             finally:
                 self._disconnect()
                 self.tried.set()

@@ -116,10 +116,13 @@ class RedisPublisher:
                 self._queued.clear()
             try:
                 moved = await self._publish_batch(batch) if batch else []
-            except (RedisError, OSError, TimeoutError) as error:
+            except Exception as error:
+                # Also what nobody foresaw: this task must not leave its process mute for good.
                 self._undelivered(batch)
                 reason = in_words(error)
-                if reason != self.trouble:
+                if not isinstance(error, RedisError | OSError | TimeoutError):
+                    log.exception("bus_fault")
+                elif reason != self.trouble:
                     log.warning("bus_publish_failed", reason=reason)
                 self.trouble = reason
                 await asyncio.sleep(pause)
