@@ -19,7 +19,7 @@ from tests.wire import wire
 AT_ONCE = 60
 # Connects that come together share their queries: some batches, whatever is under way meanwhile.
 QUERIES_FOR_ALL = 24
-SENDS = 20
+SENDS = 8
 # What a timer may have asked meanwhile, with its BEGIN and COMMIT.
 RECONCILE_QUERIES = 6
 

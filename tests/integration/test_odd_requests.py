@@ -75,6 +75,12 @@ ODD = {
         asking(b"GET /healthz HTTP/1.1", *(b"X%d: a" % n for n in range(1000))), (200, 431), (431,)
     ),
     "a WebSocket": Odd(asking(b"GET /stream HTTP/1.1", *WEBSOCKET), (400, 403), (401,)),
+    "a cursor of 60 KB": Odd(
+        asking(b"GET /stream HTTP/1.1", b"Last-Event-ID: " + b"9" * 60_000), (401, 431), (431,)
+    ),
+    "two cursors": Odd(
+        asking(b"GET /stream HTTP/1.1", b"Last-Event-ID: 1", b"Last-Event-ID: 2"), (401,), (401,)
+    ),
     "bytes in the path": Odd(asking(b"GET /user/\xff\xfe HTTP/1.1"), (400,), (400, 404)),
     "no UTF-8 in the query": Odd(asking(b"GET /stream?last_event_id=%ff HTTP/1.1"), (400,), (401,)),
     "no UTF-8 in the cookie": Odd(

@@ -22,7 +22,7 @@ from notifier.http1 import (
 )
 
 HOST = b"Host: notifier.example\r\n"
-fixed = settings(derandomize=True, deadline=None, max_examples=200)
+fixed = settings(derandomize=True, deadline=None, max_examples=100)
 
 # Pieces of requests, right and wrong, so that what is put together is often nearly a request.
 PIECES = [
