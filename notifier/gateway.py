@@ -100,6 +100,13 @@ class Gateway:
             return sse.retry(random.randint(FULL_RETRY_MIN_MS, FULL_RETRY_MAX_MS))
         return b""
 
+    def counts_for(self, connection: Connection, address: str) -> None:
+        """From now until it is gone, in the same turn in which there was room: many that come
+        at once are all looked up before the first of them begins."""
+        if address:
+            connection.address = address
+            self.by_address[address] += 1
+
     def begins(self, connection: Connection) -> None:
         """A stream has begun: from now on the sweep looks at it."""
         settings = self.engine.settings
@@ -110,8 +117,6 @@ class Gateway:
             1 - JITTER, 1 + JITTER
         )
         self.streaming.append(connection)
-        if connection.address:
-            self.by_address[connection.address] += 1
 
     def arrives(self, connection: OneRequest) -> None:
         """A connection was accepted; its head must come in time."""
@@ -130,7 +135,7 @@ class Gateway:
             self._gone.set_result(None)
         self.arriving.pop(connection, None)
         self.closing.pop(connection, None)
-        if connection.address and connection.ends_at:
+        if connection.address:
             self.by_address[connection.address] -= 1
             if not self.by_address[connection.address]:
                 del self.by_address[connection.address]

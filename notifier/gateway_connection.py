@@ -104,10 +104,11 @@ class Connection(OneRequest):
             self.answer(SIGN_IN)
             return
         if wanted.method != "HEAD":
-            self.address = gateway.address_of(transport, wanted)
-            if refusal := gateway.refusal(person_id, self.address):
+            address = gateway.address_of(transport, wanted)
+            if refusal := gateway.refusal(person_id, address):
                 self._last_words(gateway.answers.stream_head + refusal)
                 return
+            gateway.counts_for(self, address)
             self._join(person_id, wanted)
         looked_up = gateway.engine.stream_sign_ins.lookups.asking(auth_id)
         looked_up.add_done_callback(self._looked_up)

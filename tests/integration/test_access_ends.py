@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from contextlib import AsyncExitStack
 
 from tests.conftest import Guests
@@ -138,3 +140,19 @@ async def test_one_address_has_so_many_streams_at_a_gateway_and_no_more(
     await door.streams(0)
     async with door.visitor(neighbour).stream():
         await door.streams(1)
+
+
+async def test_an_address_that_opens_all_at_once_gets_no_more_either(hasty: Doors) -> None:
+    door = hasty.gateway
+    people = [await joined(hasty, name) for name in ("ann", "ben", "cleo")]
+    async with AsyncExitStack() as stack:
+        streams = await asyncio.gather(
+            *(stack.enter_async_context(door.visitor(person).stream()) for person in people * 2)
+        )
+        for stream in streams:
+            await stream.event(lambda event: event.name in {"ping", "too_many"})
+        told = Counter(stream.events[0].name for stream in streams)
+    assert told == {"ping": 3, "too_many": 3}
+    await door.streams(0)
+    async with door.visitor(people[0]).stream() as again:
+        await again.named("ping")
