@@ -98,8 +98,8 @@ async def test_a_head_that_trickles_is_ended(doors: Doors, name: str) -> None:
     door = doors.named(name)
     seconds = HEAD_SECONDS if name == "gateway" else float(KEEP_ALIVE_SECONDS)
     async with door.unharmed(), wire(door.port) as slow, wire(door.port) as silent:
-        await slow.send(b"GET /stream HTTP/1.1\r\nHost: 127.0.0.1\r\n")
-        trickling = asyncio.create_task(trickle(slow, b"X: a\r\n"))
+        await slow.send(b"GET /stream HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ")
+        trickling = asyncio.create_task(trickle(slow, b"a"))
         try:
             ended = await asyncio.gather(
                 *(connection.rest(seconds + SLACK_SECONDS) for connection in (slow, silent))
@@ -123,7 +123,7 @@ async def test_a_body_that_trickles_is_told_so(doors: Doors) -> None:
     async with doors.web.unharmed(), wire(doors.web.port) as connection:
         await connection.send(
             b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nSec-Fetch-Site: same-origin\r\n"
-            b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 60000\r\n\r\n"
         )
         trickling = asyncio.create_task(trickle(connection, b"a"))
         try:
