@@ -3,7 +3,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # Another project's environment must not leak into this one.
-unset VIRTUAL_ENV PYTHONPATH PYTHONHOME
+# (Without bytecode on disk every process that a test starts would compile the app again.)
+unset VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 mkdir -p var
 log=var/install.log
