@@ -34,6 +34,8 @@ CATCH_UP_WAITING_MOST = 100_000
 # How long a stream that connects waits for others to share its queries with: nobody notices,
 # and when everybody returns at once it makes dozens of look-ups one.
 GATHER_SECONDS = 0.004
+# The same for a request by a person, who waits for its answer.
+PAGE_GATHER_SECONDS = 0.001
 # Random shares of a period, so that streams and processes do not meet: a stream's age is spread
 # by this much both ways, a timer comes up to twice as much early and never late.
 JITTER = 0.2
@@ -62,7 +64,7 @@ class Engine:
             else MemoryBus()
         )
         self.hub = Hub(self.bus, streams_per_person=settings.streams_per_person)
-        self.sign_ins = sign_ins.SignIns(self.database)
+        self.sign_ins = sign_ins.SignIns(self.database, gather_seconds=PAGE_GATHER_SECONDS)
         self.stream_sign_ins = sign_ins.SignIns(self.database, gather_seconds=GATHER_SECONDS)
         self.sending = Sending(
             self.database, self.publish, kept_notifications=settings.kept_notifications

@@ -11,6 +11,9 @@ from redis.crc import key_slot
 
 from notifier.redis_listener import RedisListener
 
+# How long a subscription waits for others; a stream's look-up gathers for longer than that.
+GATHER_SECONDS = 0.001
+
 
 class Subscriptions:
     """The channels of one node, through every reconnect."""
@@ -72,9 +75,9 @@ class Subscriptions:
             self.confirmed(channel)
 
     def _soon(self, waiting: list[bytes], channel: bytes) -> None:
-        # Subscriptions of one turn of the loop go out as one command.
+        # Subscriptions that come together go out as one command.
         if not self._to_subscribe and not self._to_unsubscribe:
-            asyncio.get_running_loop().call_soon(self._send)
+            asyncio.get_running_loop().call_later(GATHER_SECONDS, self._send)
         waiting.append(channel)
 
     def _send(self) -> None:
