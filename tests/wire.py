@@ -62,7 +62,9 @@ class Wire:
         return self.received
 
     def half_close(self) -> None:
-        self.socket.shutdown(socket.SHUT_WR)
+        # The other end may have answered and ended the connection already.
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
         """Leave without a word: the other end gets an RST."""
