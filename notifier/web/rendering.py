@@ -106,6 +106,8 @@ def install_templates(app: Quart) -> None:
     """Filters and functions that the templates use."""
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
     app.jinja_env.globals.update(asset=assets.address, modules=assets.modules)
     app.jinja_env.filters.update(
         avatar=avatar, time_ago=time_ago, iso_time=iso_time, exact_time=exact_time

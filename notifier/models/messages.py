@@ -1,0 +1,38 @@
+"""Private messages."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Double, ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from notifier.models.base import HASH_CHARACTERS, Base, Number
+
+
+class Message(Base):
+    """One private message. Unread until `read_at` is set."""
+
+    __tablename__ = "message"
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    sender_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
+    recipient_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
+    body: Mapped[str] = mapped_column(Text)
+    sent_at: Mapped[float] = mapped_column(Double)
+    read_at: Mapped[float | None] = mapped_column(Double)
+    # The number of the `message` event that told the recipient.
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    # What the sender called this send, hashed; a repeat finds the first one by it.
+    idempotency_hash: Mapped[str | None] = mapped_column(String(HASH_CHARACTERS))
+
+    __table_args__ = (
+        Index("ix_message_recipient_id_id", "recipient_id", "id"),
+        Index("ix_message_sender_id_id", "sender_id", "id"),
+        Index(
+            "ix_message_unread",
+            "recipient_id",
+            sqlite_where=text("read_at IS NULL"),
+            postgresql_where=text("read_at IS NULL"),
+        ),
+        Index("uq_message_idempotency", "sender_id", "idempotency_hash", unique=True),
+        {"sqlite_autoincrement": True},
+    )
