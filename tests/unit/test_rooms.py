@@ -11,7 +11,7 @@ PACKAGE = CHECKOUT / "notifier"
 # The design's rooms, from what knows nothing to what knows everything. Modules on one line are
 # a room together: those further right may import those further left.
 ROOMS = """
-errors redis_addresses settings paths logs
+paths languages errors redis_addresses settings logs
 addresses events sse headers http1
 subscriber
 together sqlite_driver database models schema pages texts avatar
@@ -25,7 +25,7 @@ seed
 web
 gateway_answers gateway_request gateway_connection gateway
 sockets supervisor
-app web_process gateway_process asgi cli __main__
+app web_process gateway_process asgi commands cli __main__
 """
 ORDER = ROOMS.split()
 # A module beyond this is asked which noun wants a room of its own; the design says "about 250".
