@@ -10,6 +10,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import structlog
 
@@ -17,7 +18,7 @@ from notifier import notifications, pruning, sign_ins
 from notifier.bus import Bus, MemoryBus
 from notifier.database import Database
 from notifier.errors import Unavailable
-from notifier.events import Ended, Event, to_bus
+from notifier.events import Happened, Signal, to_bus
 from notifier.hub import Hub
 from notifier.notifications import Backlog, ReadFrom
 from notifier.redis_bus import RedisBus
@@ -102,9 +103,9 @@ class Engine:
         await self.bus.stop()
         await self.database.close()
 
-    def publish(self, happened: Sequence[Event | Ended]) -> None:
+    def publish(self, happened: Sequence[Happened]) -> None:
         """Ring for what is committed. Never waits and never raises: the log has it anyway."""
-        by_recipient: dict[int, list[Event | Ended]] = {}
+        by_recipient: dict[int, list[Happened]] = {}
         for one in happened:
             by_recipient.setdefault(one.recipient_id, []).append(one)
         for recipient_id, theirs in by_recipient.items():
@@ -115,6 +116,13 @@ class Engine:
                 # Whoever calls has committed: a fault of ours here must not make a sender
                 # believe otherwise and send once more.
                 log.exception("publish_failed", recipient_id=recipient_id)
+
+    async def signal(self, recipient_id: int, name: str, payload: Any) -> None:
+        """Show something to a person's open pages now; who has none open never hears of it.
+
+        Nothing is stored. Raises `ValueError` for a bad name or a payload that is too large.
+        """
+        self.publish([Signal.make(recipient_id, name, payload, time.time())])
 
     async def reconcile(self) -> None:
         """Compare every stream's cursor with the table; ring for what was missed.

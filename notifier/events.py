@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -18,6 +18,10 @@ BUS_MESSAGE_MAX_BYTES = 256 * 1024
 # The last sequence a database column (a signed 64-bit integer) can hold.
 SEQUENCE_MAX = 2**63 - 1
 NAME_MAX_CHARACTERS = 64
+# A signal is a name and a few words; whoever has more to say has an event.
+SIGNAL_MAX_BYTES = 2 * 1024
+# Begins the line of a signal on the bus: no JSON begins with it, so an event's way is not longer.
+_SIGNAL_MARK = b"~"
 # Names that were found good, so that thousands of events a second are not checked letter by
 # letter. A program has a few dozen; the bound is for garbage that happens to be well-formed.
 CHECKED_NAMES_MOST = 1_000
@@ -94,6 +98,37 @@ class Ended:
     sign_in_ids: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What one person's open pages should show now and nobody needs to know later.
+
+    It has no sequence, is never stored and is lost on whoever is not live at that moment.
+    `json` is its public form, without a sequence: `{"name", "data", "timestamp"}` on one line.
+    """
+
+    recipient_id: int
+    name: str
+    json: bytes
+
+    @classmethod
+    def make(cls, recipient_id: int, name: str, payload: Any, timestamp: float) -> Signal:
+        """Raises `ValueError` for a bad name and for more than `SIGNAL_MAX_BYTES`."""
+        body = {"name": check_name(name), "data": payload, "timestamp": timestamp}
+        json = orjson.dumps(body)
+        if len(json) > SIGNAL_MAX_BYTES:
+            raise ValueError(f"a signal of {len(json)} bytes; at most {SIGNAL_MAX_BYTES}")
+        return cls(recipient_id, name, json)
+
+    @property
+    def frame(self) -> bytes:
+        """Its bytes in a stream: no `id`, so a browser's cursor stays where it is."""
+        return b"event: %s\ndata: %s\n\n" % (self.name.encode(), self.json)
+
+
+# What a message on the bus may tell of.
+Happened: TypeAlias = Event | Ended | Signal
+
+
 def check_name(name: str) -> str:
     """`name`, if it can be an SSE event type and a metric label; else `ValueError`.
 
@@ -107,17 +142,18 @@ def check_name(name: str) -> str:
     return name
 
 
-def to_bus(happened: Sequence[Event | Ended]) -> list[bytes]:
+def to_bus(happened: Sequence[Happened]) -> list[bytes]:
     """The bus messages for what happened to one recipient, in order: one JSON value a line.
 
-    An event is its public JSON object, the end of sign-ins an array of their numbers. It is one
-    message unless that would pass `BUS_MESSAGE_MAX_BYTES`, beyond which nobody reads it.
+    An event is its public JSON object, the end of sign-ins an array of their numbers, a signal a
+    mark and its JSON. It is one message unless that would pass `BUS_MESSAGE_MAX_BYTES`, beyond
+    which nobody reads it.
     """
     messages: list[bytes] = []
     lines: list[bytes] = []
     size = 0
     for one in happened:
-        line = one.json if isinstance(one, Event) else orjson.dumps(one.sign_in_ids)
+        line = one.json if isinstance(one, Event) else _line(one)
         size += len(line) + 1
         if lines and size > BUS_MESSAGE_MAX_BYTES:
             messages.append(b"\n".join(lines))
@@ -126,7 +162,11 @@ def to_bus(happened: Sequence[Event | Ended]) -> list[bytes]:
     return [*messages, b"\n".join(lines)] if lines else messages
 
 
-def from_bus(recipient_id: int, message: bytes) -> list[Event | Ended]:
+def _line(one: Ended | Signal) -> bytes:
+    return _SIGNAL_MARK + one.json if isinstance(one, Signal) else orjson.dumps(one.sign_in_ids)
+
+
+def from_bus(recipient_id: int, message: bytes) -> list[Happened]:
     """What a bus message tells of.
 
     Raises `ValueError` for whatever `to_bus` did not make: garbage on the channel, another
@@ -137,8 +177,13 @@ def from_bus(recipient_id: int, message: bytes) -> list[Event | Ended]:
     return [_parse(recipient_id, line) for line in message.split(b"\n")]
 
 
-def _parse(recipient_id: int, line: bytes) -> Event | Ended:
-    body = orjson.loads(line)
+def _parse(recipient_id: int, line: bytes) -> Happened:
+    try:
+        body = orjson.loads(line)
+    except ValueError:
+        if line.startswith(_SIGNAL_MARK):
+            return _signal(recipient_id, line.removeprefix(_SIGNAL_MARK))
+        raise
     if type(body) is list and all(type(number) is int for number in body):
         return Ended(recipient_id, tuple(body))
     if type(body) is not dict:
@@ -160,3 +205,15 @@ def _parse(recipient_id: int, line: bytes) -> Event | Ended:
     if b"\r" not in line:
         event._json = line
     return event
+
+
+def _signal(recipient_id: int, line: bytes) -> Signal:
+    if len(line) > SIGNAL_MAX_BYTES:
+        raise ValueError("larger than any signal of ours")
+    body = orjson.loads(line)
+    if type(body) is not dict or body.keys() != {"name", "data", "timestamp"}:
+        raise ValueError("not a signal")
+    if type(body["name"]) is not str or type(body["timestamp"]) not in (float, int):
+        raise ValueError("not a signal")
+    # Written anew: what came may hold line ends between its tokens.
+    return Signal.make(recipient_id, body["name"], body["data"], body["timestamp"])

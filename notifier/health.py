@@ -46,13 +46,14 @@ class _EngineCollector(Collector):
         yield _gauge("recipients", "People with a stream here", hub.recipients)
         yield _gauge("bus_up", "1 when the bus works", int(not engine.bus.trouble))
         yield _counter("events_delivered", "Events written to streams", hub.counts["delivered"])
+        yield _counter("signals_delivered", "Signals put in mailboxes", hub.counts["signals"])
         yield _counter("database_queries", "Statements sent", engine.database.queries)
         yield _counter("catch_ups", "Backlogs read", engine.catch_ups)
         yield _counter("reconcile_repairs", "Streams that reconcile found short", engine.repairs)
         dropped = CounterMetricFamily(
             "notifier_events_dropped", "Events not put in a mailbox, by cause", labels=["cause"]
         )
-        for cause in ("repeated", "gap", "full", "heard", "closed", "garbage", "nobody"):
+        for cause in ("repeated", "gap", "full", "heard", "closed", "missed", "garbage", "nobody"):
             dropped.add_metric([cause], hub.counts[cause])
         yield dropped
         bus = CounterMetricFamily("notifier_bus", "What happened on the bus", labels=["what"])

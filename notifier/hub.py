@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import structlog
 
 from notifier.bus import Bus
-from notifier.events import Ended, from_bus
+from notifier.events import Ended, Event, from_bus
 from notifier.subscriber import Ending, Offer, State, Subscriber
 
 log = structlog.get_logger("notifier.hub")
@@ -93,13 +93,17 @@ class Hub:
                 log.warning("bus_message_dropped", reason=str(error)[:100])
             return
         for one in happened:
-            if isinstance(one, Ended):
+            if isinstance(one, Event):
+                for subscriber in subscribers:
+                    offer = subscriber.offer(one)
+                    if offer is not Offer.TAKEN:
+                        self.counts[offer.value] += 1
+            elif isinstance(one, Ended):
                 self._end(subscribers, one)
-                continue
-            for subscriber in subscribers:
-                offer = subscriber.offer(one)
-                if offer is not Offer.TAKEN:
-                    self.counts[offer.value] += 1
+            else:
+                for subscriber in subscribers:
+                    offer = subscriber.offer_signal(one)
+                    self.counts["signals" if offer is Offer.TAKEN else offer.value] += 1
 
     def gap(self) -> None:
         """Everybody is behind."""

@@ -19,11 +19,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-from notifier.events import SEQUENCE_MAX, Event
+from notifier.events import SEQUENCE_MAX, Event, Signal
 
 # Events of one stream that wait for its socket. A browser that lags by more reads the table
 # instead, which drops what was replaced meanwhile; 32 is far above what a burst to one person is.
 MAILBOX_EVENTS = 32
+# A signal is put into a mailbox that is emptier than this: beyond it the stream is slow, and what
+# may be lost must not take the place of what may not.
+MAILBOX_SIGNALS = 8
 
 
 class State(Enum):
@@ -52,6 +55,18 @@ class Offer(Enum):
     FULL = "full"
     HEARD = "heard"
     CLOSED = "closed"
+    MISSED = "missed"
+
+
+class Placed:
+    """A signal in one stream's mailbox. It bears the number of the event before it, so that
+    neither the mailbox nor the cursor notices that it is no event."""
+
+    __slots__ = ("frame", "sequence")
+
+    def __init__(self, frame: bytes, sequence: int) -> None:
+        self.frame = frame
+        self.sequence = sequence
 
 
 class Subscriber:
@@ -87,7 +102,7 @@ class Subscriber:
         # above it happened since, and belong to it.
         self.floor = SEQUENCE_MAX
         self.state = State.BEHIND
-        self._mailbox: list[Event] | None = None
+        self._mailbox: list[Event | Placed] | None = None
         # Newest sequence heard of since the current (or the coming) backlog read began.
         self._heard = 0
 
@@ -120,6 +135,18 @@ class Subscriber:
         self.ring()
         return Offer.TAKEN
 
+    def offer_signal(self, signal: Signal) -> Offer:
+        """Deliver `signal` after the events that wait, or drop it: behind, a stream has more
+        important things to do, and a full mailbox is no place for what nobody keeps."""
+        mailbox = self._mailbox
+        if self.state is not State.LIVE or (mailbox and len(mailbox) >= MAILBOX_SIGNALS):
+            return Offer.MISSED
+        newest = mailbox[-1].sequence if mailbox else self.cursor
+        assert newest is not None, "a live subscriber has a cursor"
+        self._mailbox = [*(mailbox or ()), Placed(signal.frame, newest)]
+        self.ring()
+        return Offer.TAKEN
+
     def fall_behind(self, newest: int = 0) -> None:
         """The mailbox can no longer be trusted to be complete: read the backlog.
 
@@ -148,7 +175,7 @@ class Subscriber:
         newest = self._mailbox[-1].sequence if self._mailbox else self.cursor
         return newest is not None and newest < last_sequence
 
-    def take(self) -> list[Event]:
+    def take(self) -> list[Event | Placed]:
         """Everything in the mailbox, in order; the cursor moves past it."""
         mailbox = self._mailbox
         if not mailbox:

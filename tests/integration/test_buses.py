@@ -11,6 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from notifier.bus import Bus, MemoryBus
+from notifier.events import Event, Happened, Signal, from_bus, to_bus
 from notifier.redis_bus import RedisBus
 from tests.patience import until
 from tests.processes import RedisServer
@@ -120,6 +121,22 @@ async def test_a_message_is_carried_as_it_is(wire: Wire) -> None:
     for message in sent:
         wire.speaker.publish(*message)
     await wire.ear.hears(*sent)
+
+
+async def test_signals_are_carried_among_events_in_their_order(wire: Wire) -> None:
+    await wire.subscribed(1)
+    sent: list[Happened] = [
+        Signal.make(1, "typing", {"from": "harry"}, 1.5),
+        Event(1, 1, "message", {}, 1.5),
+        Signal.make(1, "seen", {"by": "harry", "up_to": 3}, 1.5),
+    ]
+    for one in sent:
+        wire.speaker.publish(1, to_bus([one])[0])
+    wire.speaker.publish(2, to_bus([Signal.make(2, "typing", {}, 1.5)])[0])
+    wire.speaker.publish(1, to_bus(sent)[0])
+    await until(lambda: len(wire.ear.heard) >= 4, "all is heard")
+    heard = [one for recipient, data in wire.ear.heard for one in from_bus(recipient, data)]
+    assert heard == [*sent, *sent]
 
 
 async def test_a_huge_message_harms_nobody(wire: Wire) -> None:

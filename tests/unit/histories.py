@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from notifier import sse
-from notifier.events import SEQUENCE_MAX, Event
+from notifier.events import SEQUENCE_MAX, Event, Signal
 from notifier.notifications import Backlog
 from notifier.stream import caught_up
 from notifier.subscriber import MAILBOX_EVENTS, Ending, State, Subscriber
@@ -20,6 +20,7 @@ from tests.event_source import EventSource
 BACKLOG_ROWS = 3
 KEPT_MOST = 60
 COUNT = "unread_message_count"
+SIGNAL = "typing"
 # Far more than any history needs; a door that goes on beyond it would go on for ever.
 STEPS_MOST = 2_000
 
@@ -91,6 +92,7 @@ class Page:
         self.source = EventSource()
         self.seen: list[int] = []
         self.shown: dict[str, object] = {}
+        self.signals: list[object] = []
         # Everything after this must arrive; what was before, the page was rendered with.
         self.begins_at: int | None = None
 
@@ -100,6 +102,10 @@ class Page:
                 self.seen, self.shown, self.begins_at = [], {}, None
                 continue
             note = event.notification
+            if event.name == SIGNAL:
+                assert "sequence" not in note
+                self.signals.append(note["data"])
+                continue
             assert event.last_event_id == str(note["sequence"])
             last = self.seen[-1] if self.seen else 0
             assert note["sequence"] > last, "once, and in order"
@@ -145,6 +151,11 @@ class World:
         impossible = SEQUENCE_MAX - which
         self.subscriber.offer(Event(1, impossible, "message", "garbage", 0.0))
 
+    def signal(self, number: int) -> None:
+        if self.bus_is_up:
+            self.subscriber.offer_signal(Signal.make(1, SIGNAL, number, 1.0))
+            self._bounded()
+
     def bus_goes(self) -> None:
         self.bus_is_up = False
         self.in_flight.clear()
@@ -161,6 +172,9 @@ class World:
     def _offer(self, event: Event) -> None:
         self.heard_before.append(event)
         self.subscriber.offer(event)
+        self._bounded()
+
+    def _bounded(self) -> None:
         mailbox = self.subscriber._mailbox or []
         assert len(mailbox) <= MAILBOX_EVENTS, "a mailbox is bounded"
         assert self.subscriber.state is State.LIVE or not mailbox, "behind, nothing is kept"

@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 from notifier.events import (
     BUS_MESSAGE_MAX_BYTES,
     SEQUENCE_MAX,
+    SIGNAL_MAX_BYTES,
     Ended,
     Event,
+    Happened,
+    Signal,
     check_name,
     from_bus,
     to_bus,
@@ -32,11 +35,12 @@ events = st.builds(
     payloads,
     st.floats(0, 4e9, allow_nan=False),
 )
+signals = st.builds(Signal.make, st.just(7), names, payloads, st.floats(0, 4e9, allow_nan=False))
 ends = st.builds(Ended, st.just(7), st.lists(st.integers(1, SEQUENCE_MAX), max_size=3).map(tuple))
 
 
-@given(st.lists(events | ends, min_size=1, max_size=6))
-def test_the_bus_carries_what_happened(happened: list[Event | Ended]) -> None:
+@given(st.lists(events | ends | signals, min_size=1, max_size=6))
+def test_the_bus_carries_what_happened(happened: list[Happened]) -> None:
     assert list(chain.from_iterable(from_bus(7, m) for m in to_bus(happened))) == happened
 
 
@@ -63,6 +67,65 @@ def test_no_message_is_larger_than_what_is_read() -> None:
     messages = to_bus(happened)
     assert max(map(len, messages)) <= BUS_MESSAGE_MAX_BYTES
     assert list(chain.from_iterable(from_bus(7, message) for message in messages)) == happened
+
+
+@given(signals)
+def test_a_signal_has_no_number_and_leaves_the_cursor_alone(signal: Signal) -> None:
+    (carried,) = from_bus(7, to_bus([signal])[0])
+    assert isinstance(carried, Signal)
+    source = EventSource("41", _id="41")
+    (got,) = source.feed(carried.frame)
+    assert got.name == signal.name
+    assert got.notification.keys() == {"name", "data", "timestamp"}
+    assert (got.last_event_id, source.last_event_id) == ("41", "41")
+
+
+@pytest.mark.parametrize(("name", "payload"), [("ping", 1), ("a b", 1), ("typing", "x" * 2_048)])
+def test_a_signal_is_small_and_has_a_name(name: str, payload: object) -> None:
+    with pytest.raises(ValueError, match=r"name|bytes"):
+        Signal.make(7, name, payload, 1.0)
+
+
+SIGNAL: dict[str, Any] = {"name": "typing", "data": {"from": "harry"}, "timestamp": 1.5}
+
+
+def marked(**others: object) -> bytes:
+    return b"~" + json.dumps({**SIGNAL, **others}).encode()
+
+
+def test_the_good_signal_is_taken() -> None:
+    assert from_bus(7, marked()) == [Signal.make(7, "typing", {"from": "harry"}, 1.5)]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"~",
+        b"~~",
+        b"~null",
+        b"~[]",
+        b"~{}",
+        b" " + marked(),
+        marked()[1:],
+        marked(sequence=3),
+        marked(name="ping"),
+        marked(name="a\nb"),
+        marked(name=3),
+        marked(timestamp=None),
+        marked(timestamp=True),
+        marked(data="x" * SIGNAL_MAX_BYTES),
+    ],
+)
+def test_garbage_that_looks_like_a_signal_is_refused(message: bytes) -> None:
+    with pytest.raises(ValueError):
+        from_bus(7, message)
+
+
+def test_line_ends_between_the_tokens_of_a_signal_cannot_break_a_frame() -> None:
+    (signal,) = from_bus(7, b'~{"name":"typing",\r"data":1,\r"timestamp":1}')
+    assert isinstance(signal, Signal)
+    (got,) = EventSource().feed(signal.frame)
+    assert got.payload == 1
 
 
 GOOD: dict[str, Any] = {"name": "message", "data": {}, "timestamp": 1.5, "sequence": 3}
@@ -112,7 +175,7 @@ def test_the_good_example_is_taken() -> None:
     assert from_bus(7, json.dumps(GOOD).encode()) == [Event(7, 3, "message", {}, 1.5)]
 
 
-@given(st.binary() | payloads.map(orjson.dumps))
+@given(st.binary() | payloads.map(orjson.dumps) | payloads.map(lambda p: b"~" + orjson.dumps(p)))
 def test_nothing_but_a_value_error_comes_of_garbage(message: bytes) -> None:
     try:
         from_bus(7, message)

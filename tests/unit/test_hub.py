@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from notifier import hub as hub_module
-from notifier.events import SEQUENCE_MAX, Ended, Event, to_bus
+from notifier.events import SEQUENCE_MAX, SIGNAL_MAX_BYTES, Ended, Event, Happened, Signal, to_bus
 from notifier.hub import Hub
 from notifier.subscriber import Ending, State, Subscriber
 
@@ -57,7 +57,7 @@ def joined(hub: Hub, recipient_id: int, sign_in_id: int = 1, cursor: int = 0) ->
     return subscriber
 
 
-def message(*happened: Event | Ended) -> bytes:
+def message(*happened: Happened) -> bytes:
     (only,) = to_bus(happened)
     return only
 
@@ -122,6 +122,9 @@ async def test_a_subscription_outlives_the_last_stream_for_a_while(
         b'{"sequence": -1}',
         b"x" * 10_000_000,
         b'{"name":"message","data":{},"timestamp":1,"sequence":%d}' % (SEQUENCE_MAX + 1),
+        b"~",
+        b'~{"name":"ping","data":{},"timestamp":1}',
+        b'~{"name":"typing","data":"%s","timestamp":1}' % (b"x" * SIGNAL_MAX_BYTES),
     ],
 )
 def test_garbage_is_dropped_and_counted(hub: Hub, garbage: bytes) -> None:
@@ -140,6 +143,16 @@ def test_what_is_not_taken_is_counted_by_its_cause(hub: Hub) -> None:
     subscriber.close(Ending.LEFT)
     hub.received(1, message(event(1, 7)))
     assert hub.counts == {"nobody": 1, "repeated": 1, "gap": 1, "heard": 1, "closed": 1}
+
+
+def test_a_signal_reaches_who_is_live_and_no_other_recipient(hub: Hub) -> None:
+    live, behind, another = joined(hub, 1), joined(hub, 1), joined(hub, 2)
+    behind.fall_behind()
+    signal = Signal.make(1, "typing", {"from": "harry"}, 1.0)
+    hub.received(1, message(event(1, 1), signal))
+    assert [one.frame for one in live.take()] == [event(1, 1).frame, signal.frame]
+    assert another.take() == []
+    assert hub.counts == {"heard": 1, "signals": 1, "missed": 1}
 
 
 def test_the_end_of_a_sign_in_ends_its_streams_only(hub: Hub) -> None:

@@ -9,8 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifier.events import SEQUENCE_MAX, Event
-from notifier.subscriber import MAILBOX_EVENTS, Ending, Offer, State, Subscriber
+from notifier.events import SEQUENCE_MAX, Event, Signal
+from notifier.subscriber import (
+    MAILBOX_EVENTS,
+    MAILBOX_SIGNALS,
+    Ending,
+    Offer,
+    Placed,
+    State,
+    Subscriber,
+)
 from tests.unit.histories import World
 
 # Hypothesis looks for the shortest history that fails, which costs it some time for each; as
@@ -38,6 +46,7 @@ HONEST: dict[str, Step] = {
     "door rests": lambda w, n: w.settle(),
     "browser reads": lambda w, n: w.browser_reads(),
     "reconnect": lambda w, n: w.reconnect(),
+    "signal": lambda w, n: w.signal(n),
     "prune": lambda w, n: w.log.prune(),
     "another page": lambda w, n: w.arrive_with(None),
     "from the future": lambda w, n: w.arrive_with(SEQUENCE_MAX - n),
@@ -243,3 +252,44 @@ def test_a_closed_stream_keeps_nothing_and_stays_closed() -> None:
     assert door.subscriber.state is State.CLOSED
     assert door.subscriber.ending is Ending.SIGNED_OUT, "the first cause is the cause"
     assert door.rung == rung + 1
+
+
+SIGNAL = Signal.make(1, "typing", {"from": "harry"}, 1.0)
+
+
+def test_a_signal_comes_after_the_events_that_wait_and_moves_no_cursor() -> None:
+    door = Door()
+    assert door.subscriber.offer_signal(SIGNAL) is Offer.TAKEN
+    assert door.subscriber.offer(event(6)) is Offer.TAKEN
+    assert door.subscriber.offer_signal(SIGNAL) is Offer.TAKEN
+    assert door.rung == 3
+    taken = door.subscriber.take()
+    frames = [SIGNAL.frame, event(6).frame, SIGNAL.frame]
+    assert [one.frame for one in taken] == frames
+    assert door.subscriber.cursor == 6
+    assert door.subscriber.offer_signal(SIGNAL) is Offer.TAKEN
+    assert not door.subscriber.short_of(6)
+    assert len(door.subscriber.take()) == 1
+    assert door.subscriber.cursor == 6
+    assert door.subscriber.offer(event(7)) is Offer.TAKEN, "no gap has come of it"
+
+
+def test_signals_take_no_room_from_events() -> None:
+    door = Door(cursor=0)
+    offers = [door.subscriber.offer_signal(SIGNAL) for _ in range(MAILBOX_SIGNALS + 5)]
+    assert offers == [Offer.TAKEN] * MAILBOX_SIGNALS + [Offer.MISSED] * 5
+    for sequence in range(1, MAILBOX_EVENTS - MAILBOX_SIGNALS + 1):
+        assert door.subscriber.offer(event(sequence)) is Offer.TAKEN
+    assert door.subscriber.offer_signal(SIGNAL) is Offer.MISSED
+    events = [one for one in door.subscriber.take() if not isinstance(one, Placed)]
+    assert len(events) == MAILBOX_EVENTS - MAILBOX_SIGNALS
+
+
+def test_who_is_not_live_misses_a_signal() -> None:
+    door = Door()
+    door.subscriber.fall_behind()
+    rung = door.rung
+    assert door.subscriber.offer_signal(SIGNAL) is Offer.MISSED
+    door.subscriber.close(Ending.LEFT)
+    assert door.subscriber.offer_signal(SIGNAL) is Offer.MISSED
+    assert door.rung == rung + 1, "nobody was rung for it"

@@ -63,6 +63,6 @@ def test_the_glossary_of_the_readme_is_complete() -> None:
     for word in (
         "event", "notification", "name", "sequence", "last event id", "recipient", "bus", "hub",
         "subscriber", "stream", "door", "live", "behind", "backlog", "catch up", "reconcile",
-        "mailbox", "slow consumer", "heartbeat", "stream age", "drain", "reset",
+        "mailbox", "slow consumer", "heartbeat", "stream age", "drain", "signal", "reset",
     ):  # fmt: skip
         assert re.search(rf"^\| \*\*[^|]*\b{word}\b", readme, re.MULTILINE), word
