@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from notifier import texts
 from notifier.database import Database
 from notifier.errors import NotFound, Refused, Taken
+from notifier.languages import Sentence
 from notifier.models import AnyRow, User
 from notifier.passwords import Passwords
 
@@ -25,6 +26,7 @@ PASSWORD_MIN_CHARACTERS = 8
 PASSWORD_MAX_CHARACTERS = 128
 USERNAME_MAX_CHARACTERS = 32
 ABOUT_ME_MAX_CHARACTERS = 500
+ABOUT_ME = Sentence("About me")
 # Letters, digits and . _ - of ASCII, beginning with a letter or digit: fits in a path and no
 # two names can look alike because of another script's letters.
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", re.ASCII)
@@ -64,8 +66,10 @@ def check_password(password: str) -> str:
     """`password`, if its length is right; else `Refused`. It is stored as it was typed."""
     if not PASSWORD_MIN_CHARACTERS <= len(password) <= PASSWORD_MAX_CHARACTERS:
         raise Refused(
-            f"A password has {PASSWORD_MIN_CHARACTERS} to {PASSWORD_MAX_CHARACTERS} characters.",
+            "A password has %(least)s to %(most)s characters.",
             field="password",
+            least=PASSWORD_MIN_CHARACTERS,
+            most=PASSWORD_MAX_CHARACTERS,
         )
     if "\0" in password or any("\ud800" <= c <= "\udfff" for c in password):
         raise Refused("A password cannot hold control characters.", field="password")
@@ -139,7 +143,7 @@ async def edit_profile(database: Database, person_id: int, username: str, about_
     """Change one's own name and about-me; the username as stored. Raises `Refused`, `Taken`."""
     username = check_username(username)
     about_me = texts.clean(
-        about_me, most=ABOUT_ME_MAX_CHARACTERS, what="About me", field="about_me", least=0
+        about_me, most=ABOUT_ME_MAX_CHARACTERS, what=ABOUT_ME, field="about_me", least=0
     )
     async with database.write() as connection:
         await _check_free(connection, username_key(username), None, person_id)

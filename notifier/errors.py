@@ -6,6 +6,10 @@ something to be done, what. Nothing here knows about HTTP beyond the number of t
 
 from __future__ import annotations
 
+from typing import Any
+
+from notifier.languages import Sentence
+
 
 class NotifierError(Exception):
     """The base of every error that Notifier raises on purpose; `str(error)` is its sentence."""
@@ -22,14 +26,17 @@ class SchemaError(SettingsError):
 class Refused(NotifierError):
     """A request that is understood and not granted.
 
-    `status` is the HTTP status it is answered with, `field` the form field that is at fault.
+    `status` is the HTTP status it is answered with, `field` the form field that is at fault. The
+    message is English, with `%(name)s` where a value comes; it is translated where it is shown.
     """
 
     status = 422
 
-    def __init__(self, message: str, *, field: str | None = None) -> None:
+    def __init__(self, message: str, *, field: str | None = None, **values: Any) -> None:
+        if not isinstance(message, Sentence):
+            message = Sentence(message, **values)
         super().__init__(message)
-        self.message = message
+        self.message: str = message
         self.field = field
 
 
@@ -60,8 +67,8 @@ class TooMany(Refused):
 
     status = 429
 
-    def __init__(self, message: str, *, retry_after: int) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, retry_after: int, **values: Any) -> None:
+        super().__init__(message, **values)
         self.retry_after = retry_after
 
 
@@ -71,7 +78,10 @@ class Unavailable(Refused):
     status = 503
 
     def __init__(
-        self, message: str = "The site is busy just now. Please try again.", *, retry_after: int = 2
+        self,
+        message: str = Sentence("The site is busy just now. Please try again."),
+        *,
+        retry_after: int = 2,
     ) -> None:
         super().__init__(message)
         self.retry_after = retry_after

@@ -29,4 +29,5 @@ def _bootstrap() -> Path:
 TEMPLATES = _data("templates")
 STATIC = _data("static")
 MIGRATIONS = _PACKAGE / "migrations"
+TRANSLATIONS = _PACKAGE / "translations"
 BOOTSTRAP = _bootstrap()

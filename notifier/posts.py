@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier import texts
 from notifier.database import Database
+from notifier.languages import Sentence
 from notifier.models import Post, User
 from notifier.pages import Page, paged
 
@@ -26,7 +27,7 @@ _POSTS = (
 
 async def write(database: Database, author_id: int, body: str) -> int:
     """Store a post; its id. Raises `Refused` for an empty or over-long text."""
-    body = texts.clean(body, most=POST_MAX_CHARACTERS, what="A post", field="body")
+    body = texts.clean(body, most=POST_MAX_CHARACTERS, what=Sentence("A post"), field="body")
     values = {"author_id": author_id, "body": body, "posted_at": time.time()}
     async with database.write() as connection:
         result = await connection.execute(insert(Post).values(values).returning(Post.id))

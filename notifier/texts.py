@@ -35,23 +35,29 @@ def clean(text: str, *, most: int, what: str, field: str, least: int = 1) -> str
     """`text` in the form in which it is stored: NFC, line ends as LF, trimmed.
 
     `least` and `most` are in characters as a reader counts them. Raises `Refused` with a
-    sentence about `what` (such as "A message") when the text is blank, too long, or holds
-    what is no text.
+    sentence about `what` (such as `Sentence("A message")`) when the text is blank, too long, or
+    holds what is no text.
     """
     # Before anything costs time: a megabyte need not be normalised to be refused.
     if len(text) > most * TEXT_CODE_POINTS_PER_CHARACTER + CHARACTER_MAX_CODE_POINTS:
-        raise Refused(f"{what} can be at most {most} characters long.", field=field)
+        raise Refused(
+            "%(what)s can be at most %(most)s characters long.", field=field, what=what, most=most
+        )
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if _NOT_TEXT.search(text):
-        raise Refused(f"{what} cannot hold control characters.", field=field)
+        raise Refused("%(what)s cannot hold control characters.", field=field, what=what)
     text = unicodedata.normalize("NFC", text).strip()
     if least and _BLANK.fullmatch(text):
-        raise Refused(f"{what} cannot be empty.", field=field)
+        raise Refused("%(what)s cannot be empty.", field=field, what=what)
     lengths = [len(match[0]) for match in _CHARACTER.finditer(text)]
     if len(lengths) > most:
         raise Refused(
-            f"{what} can be at most {most} characters long; this has {len(lengths)}.", field=field
+            "%(what)s can be at most %(most)s characters long; this has %(length)s.",
+            field=field,
+            what=what,
+            most=most,
+            length=len(lengths),
         )
     if max(lengths, default=0) > CHARACTER_MAX_CODE_POINTS:
-        raise Refused(f"{what} piles too many marks on one character.", field=field)
+        raise Refused("%(what)s piles too many marks on one character.", field=field, what=what)
     return text

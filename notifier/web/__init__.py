@@ -15,6 +15,7 @@ from notifier.web import (
     accounts,
     assets,
     health,
+    languages,
     messages,
     notifications,
     posts,
@@ -30,7 +31,7 @@ from notifier.web.requests import StrictRequest, refuse_what_is_no_text
 from notifier.web.sign_in import install_cookie
 from notifier.web.site import EXTENSION, Site
 
-BLUEPRINTS = (accounts, assets, health, messages, notifications, posts, profiles, stream)
+BLUEPRINTS = (accounts, assets, health, languages, messages, notifications, posts, profiles, stream)
 
 
 def install(app: Quart, settings: Settings, engine: Engine, passwords: Passwords) -> None:
@@ -48,6 +49,7 @@ def install(app: Quart, settings: Settings, engine: Engine, passwords: Passwords
     install_templates(app)
     install_errors(app)
     install_cookie(app, settings)
+    app.before_request(languages.speak_theirs)
     app.before_request(refuse_what_is_no_text)
     app.before_request(refuse_other_origins)
     app.after_request(add_headers)

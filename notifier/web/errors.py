@@ -12,23 +12,42 @@ from quart import Quart, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from notifier.errors import Refused, TooMany, Unavailable
+from notifier.languages import Sentence, shown
 from notifier.web.rendering import page, see_other
 from notifier.web.sign_in import SignInNeeded, visitor, wanted_path
 
 # Status: heading, and a sentence for when the error brings none of its own.
 WORDS = {
-    400: ("We could not read that", "Something in the request is malformed."),
-    401: ("Please sign in", "This page is for people who are signed in."),
-    403: ("That is not allowed", "The request was understood, and refused."),
-    404: ("There is nothing here", "The address may be mistyped, or what was here is gone."),
-    405: ("Not this way", "This address cannot be opened like that."),
-    408: ("That took too long", "What you sent came too slowly. Please try again."),
-    413: ("That is too much", "What you sent is larger than anything we take."),
-    415: ("We cannot read this kind", "Send a form as application/x-www-form-urlencoded."),
-    422: ("That will not do", "Something in what you sent cannot be taken as it is."),
-    429: ("One moment, please", "That was too often in a short time. Please wait a little."),
-    500: ("That is our fault", "Something broke on our side. It has been noted."),
-    503: ("We are very busy", "The site is busy just now. Please try again."),
+    400: (Sentence("We could not read that"), Sentence("Something in the request is malformed.")),
+    401: (Sentence("Please sign in"), Sentence("This page is for people who are signed in.")),
+    403: (Sentence("That is not allowed"), Sentence("The request was understood, and refused.")),
+    404: (
+        Sentence("There is nothing here"),
+        Sentence("The address may be mistyped, or what was here is gone."),
+    ),
+    405: (Sentence("Not this way"), Sentence("This address cannot be opened like that.")),
+    408: (
+        Sentence("That took too long"),
+        Sentence("What you sent came too slowly. Please try again."),
+    ),
+    413: (Sentence("That is too much"), Sentence("What you sent is larger than anything we take.")),
+    415: (
+        Sentence("We cannot read this kind"),
+        Sentence("Send a form as application/x-www-form-urlencoded."),
+    ),
+    422: (
+        Sentence("That will not do"),
+        Sentence("Something in what you sent cannot be taken as it is."),
+    ),
+    429: (
+        Sentence("One moment, please"),
+        Sentence("That was too often in a short time. Please wait a little."),
+    ),
+    500: (
+        Sentence("That is our fault"),
+        Sentence("Something broke on our side. It has been noted."),
+    ),
+    503: (Sentence("We are very busy"), Sentence("The site is busy just now. Please try again.")),
 }
 # What is worth keeping when a form cannot be taken now; passwords never are.
 KEPT_FIELDS = ("message", "body", "about_me", "username")
@@ -78,14 +97,14 @@ async def failed(error: HTTPException) -> Response:
 async def answer(status: int, sentence: str | None, *, field: str | None = None) -> Response:
     """The error as JSON or as a page."""
     heading, usual = WORDS.get(status, WORDS[400 if status < SERVER_ERROR else SERVER_ERROR])
-    sentence = sentence or usual
+    sentence = shown(sentence or usual)
     if wants_json() or request.path in {"/notifications", "/stream"}:
         body = {"error": sentence, "status": status} | ({"field": field} if field else {})
         response = jsonify(body)
         response.status_code = status
         return response
     kept = await _kept() if status in PASSES_BY_ITSELF else {}
-    words: dict[str, object] = {"heading": heading, "sentence": sentence, "kept": kept}
+    words: dict[str, object] = {"heading": shown(heading), "sentence": sentence, "kept": kept}
     if status < SERVER_ERROR:
         try:
             return await _error_page(status, words)

@@ -18,10 +18,11 @@ from wtforms import (  # type: ignore[import-untyped]
     StringField,
     TextAreaField,
 )
-from wtforms.validators import EqualTo, StopValidation  # type: ignore[import-untyped]
+from wtforms.validators import StopValidation  # type: ignore[import-untyped]
 
 from notifier import accounts, texts
 from notifier.errors import Refused
+from notifier.languages import Sentence, shown
 from notifier.messages import MESSAGE_MAX_CHARACTERS
 from notifier.posts import POST_MAX_CHARACTERS
 
@@ -40,7 +41,7 @@ def obeys(check: Callable[[str], str]) -> Callable[[Form, Field], None]:
         try:
             check(field.data or "")
         except Refused as error:
-            raise StopValidation(error.message) from None
+            raise StopValidation(shown(error.message)) from None
 
     return validate
 
@@ -48,6 +49,16 @@ def obeys(check: Callable[[str], str]) -> Callable[[Form, Field], None]:
 def says(what: str, field: str, most: int, least: int = 1) -> Callable[[Form, Field], None]:
     """A validator for a text of `least` to `most` characters as people count them."""
     return obeys(lambda text: texts.clean(text, most=most, what=what, field=field, least=least))
+
+
+def same_as(other: str, otherwise: str) -> Callable[[Form, Field], None]:
+    """A validator for what is typed twice."""
+
+    def validate(form: Form, field: Field) -> None:
+        if field.data != form[other].data:
+            raise StopValidation(shown(otherwise))
+
+    return validate
 
 
 class NotifierForm(Form):  # type: ignore[misc]
@@ -62,43 +73,45 @@ class NotifierForm(Form):  # type: ignore[misc]
         """Show a refusal at the field that it is about, else above the form."""
         field: Any = self._fields.get(error.field or "")
         if field is None:
-            self.form_errors.append(error.message)
+            self.form_errors.append(shown(error.message))
         else:
-            field.errors = [*field.errors, error.message]
+            field.errors = [*field.errors, shown(error.message)]
 
 
 class RegisterForm(NotifierForm):
-    username = StringField("Username", [obeys(accounts.check_username)], render_kw=NAME_ATTRIBUTES)
+    username = StringField(
+        Sentence("Username"), [obeys(accounts.check_username)], render_kw=NAME_ATTRIBUTES
+    )
     email = EmailField(
-        "E-mail",
+        Sentence("E-mail"),
         [obeys(accounts.check_email)],
         render_kw={"autocomplete": "email", "required": True},
     )
     password = PasswordField(
-        "Password",
+        Sentence("Password"),
         [obeys(accounts.check_password)],
         render_kw={"autocomplete": "new-password", "required": True},
     )
     confirm_password = PasswordField(
-        "The same password again",
-        [EqualTo("password", "The two passwords differ.")],
+        Sentence("The same password again"),
+        [same_as("password", Sentence("The two passwords differ."))],
         render_kw={"autocomplete": "new-password", "required": True},
     )
 
 
 class LoginForm(NotifierForm):
-    username = StringField("Username", render_kw=NAME_ATTRIBUTES)
+    username = StringField(Sentence("Username"), render_kw=NAME_ATTRIBUTES)
     password = PasswordField(
-        "Password", render_kw={"autocomplete": "current-password", "required": True}
+        Sentence("Password"), render_kw={"autocomplete": "current-password", "required": True}
     )
-    remember_me = BooleanField("Remember me on this device")
+    remember_me = BooleanField(Sentence("Remember me on this device"))
 
 
 class PostForm(NotifierForm):
     most = POST_MAX_CHARACTERS
     body = TextAreaField(
-        "Say something to everybody",
-        [says("A post", "body", POST_MAX_CHARACTERS)],
+        Sentence("Say something to everybody"),
+        [says(Sentence("A post"), "body", POST_MAX_CHARACTERS)],
         render_kw={"rows": 2, "required": True, "dir": "auto"},
     )
 
@@ -106,33 +119,36 @@ class PostForm(NotifierForm):
 class MessageForm(NotifierForm):
     most = MESSAGE_MAX_CHARACTERS
     message = TextAreaField(
-        "Message",
-        [says("A message", "message", MESSAGE_MAX_CHARACTERS)],
+        Sentence("Message"),
+        [says(Sentence("A message"), "message", MESSAGE_MAX_CHARACTERS)],
         render_kw={"rows": 4, "required": True, "dir": "auto"},
     )
 
 
 class EditProfileForm(NotifierForm):
     most = accounts.ABOUT_ME_MAX_CHARACTERS
-    username = StringField("Username", [obeys(accounts.check_username)], render_kw=NAME_ATTRIBUTES)
+    username = StringField(
+        Sentence("Username"), [obeys(accounts.check_username)], render_kw=NAME_ATTRIBUTES
+    )
     about_me = TextAreaField(
-        "About me",
-        [says("About me", "about_me", accounts.ABOUT_ME_MAX_CHARACTERS, least=0)],
+        Sentence("About me"),
+        [says(accounts.ABOUT_ME, "about_me", accounts.ABOUT_ME_MAX_CHARACTERS, least=0)],
         render_kw={"rows": 4, "dir": "auto"},
     )
 
 
 class ChangePasswordForm(NotifierForm):
     old_password = PasswordField(
-        "Your present password", render_kw={"autocomplete": "current-password", "required": True}
+        Sentence("Your present password"),
+        render_kw={"autocomplete": "current-password", "required": True},
     )
     password = PasswordField(
-        "New password",
+        Sentence("New password"),
         [obeys(accounts.check_password)],
         render_kw={"autocomplete": "new-password", "required": True},
     )
     confirm_password = PasswordField(
-        "The new password again",
-        [EqualTo("password", "The two passwords differ.")],
+        Sentence("The new password again"),
+        [same_as("password", Sentence("The two passwords differ."))],
         render_kw={"autocomplete": "new-password", "required": True},
     )

@@ -22,6 +22,7 @@ from redis.exceptions import RedisClusterException, RedisError
 
 from notifier.addresses import seen_from
 from notifier.errors import TooMany
+from notifier.languages import Sentence
 from notifier.redis_addresses import Kind, RedisAddress
 from notifier.settings import Settings
 from notifier.web.site import site
@@ -117,15 +118,16 @@ async def _spend(
     window = await limiter.get_window_stats(limit, *key)
     seconds = min(max(1, math.ceil(window.reset_time - time.time())), limit.get_expiry())
     raise TooMany(
-        f"That was too often in a short time. Please try again in {_spoken(seconds)}.",
+        "That was too often in a short time. Please try again in %(time)s.",
         retry_after=seconds,
+        time=_spoken(seconds),
     )
 
 
-def _spoken(seconds: int) -> str:
+def _spoken(seconds: int) -> Sentence:
     if seconds < 90:
-        return "a second" if seconds == 1 else f"{seconds} seconds"
-    return f"{math.ceil(seconds / 60)} minutes"
+        return Sentence.counted("%(num)s second", "%(num)s seconds", seconds)
+    return Sentence.counted("%(num)s minute", "%(num)s minutes", math.ceil(seconds / 60))
 
 
 def address() -> str:

@@ -8,8 +8,9 @@ from quart import Blueprint, Response, flash, jsonify, request
 from sqlalchemy import Row
 
 from notifier import accounts, messages
+from notifier.drafts import draft
 from notifier.errors import Refused
-from notifier.sending import draft
+from notifier.languages import _
 from notifier.web import limits
 from notifier.web.errors import wants_json
 from notifier.web.forms import MessageForm
@@ -55,7 +56,7 @@ async def send(recipient: str) -> Response:
         response = jsonify(stored)
         response.status_code = 201
         return response
-    await flash("Your message has been sent.", "good")
+    await flash(_("Your message has been sent."), "good")
     return see_other(f"/user/{recipient}")
 
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from quart import request
 
 from notifier.errors import Forbidden
+from notifier.languages import Sentence
 from notifier.settings import origin_of
 from notifier.web.site import site
 
@@ -25,8 +26,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 OUR_FETCH_SITES = frozenset({"same-origin", "none"})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
-_ELSEWHERE = "This came from another site, so nothing was changed."
-_NOWHERE = (
+_ELSEWHERE = Sentence("This came from another site, so nothing was changed.")
+_NOWHERE = Sentence(
     "This request does not say where it comes from, so nothing was changed. "
     "A program sends the header Origin with the address of this site."
 )

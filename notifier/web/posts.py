@@ -5,6 +5,7 @@ from __future__ import annotations
 from quart import Blueprint, Response, flash
 
 from notifier import posts
+from notifier.languages import _
 from notifier.web import limits
 from notifier.web.forms import PostForm
 from notifier.web.query import existing, page_number
@@ -32,7 +33,7 @@ async def write() -> Response:
         return await _index(form, 1, 422)
     await limits.spend(limits.POST_PERSON, "post", str(me.person_id))
     await posts.write(site().engine.database, me.person_id, form.body.data)
-    await flash("Your post is now live.", "good")
+    await flash(_("Your post is now live."), "good")
     return see_other("/")
 
 

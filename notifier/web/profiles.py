@@ -6,6 +6,7 @@ from quart import Blueprint, Response, flash, request
 
 from notifier import accounts, posts, sign_ins
 from notifier.errors import Refused, Unavailable
+from notifier.languages import _
 from notifier.web import limits, sign_in
 from notifier.web.forms import ChangePasswordForm, EditProfileForm
 from notifier.web.query import existing, page_number
@@ -61,7 +62,7 @@ async def edit() -> Response:
         except Refused as error:
             form.refuse(error)
         else:
-            await flash("Your changes are saved.", "good")
+            await flash(_("Your changes are saved."), "good")
             return see_other(f"/user/{username}")
     return await page("profiles/edit.html", status_code=422, form=form)
 
@@ -96,6 +97,6 @@ async def change_password() -> Response:
         else:
             site().engine.publish(happened)
             sign_in.start(auth_id, remember=False)
-            await flash("Your password is changed; everywhere else you are signed out.", "good")
+            await flash(_("Your password is changed; everywhere else you are signed out."), "good")
             return see_other(f"/user/{me.username}")
     return await page("profiles/change_password.html", status_code=422, form=form)

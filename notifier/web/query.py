@@ -26,7 +26,9 @@ def page_number() -> int:
 def existing(page: Page) -> Page:
     """`page`, unless it lies behind the last one: then `NotFound`. An empty list has one page."""
     if page.number > 1 and not page.items:
-        raise NotFound(f"There is no page {page.number}: the list is shorter than that.")
+        raise NotFound(
+            "There is no page %(number)s: the list is shorter than that.", number=page.number
+        )
     return page
 
 

@@ -11,17 +11,27 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from babel.dates import TIMEDELTA_UNITS, format_timedelta
+from babel.dates import TIMEDELTA_UNITS, format_date, format_time, format_timedelta
+from babel.numbers import format_decimal
+from markupsafe import Markup
 from quart import Quart, Response, render_template
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier import messages, notifications
 from notifier.avatar import avatar
+from notifier.languages import (
+    _,
+    catalogue,
+    direction,
+    for_scripts,
+    language,
+    languages,
+    shown,
+)
 from notifier.web import assets
 from notifier.web.sign_in import visitor
 from notifier.web.site import site
 
-LOCALE = "en"
 MINUTE_SECONDS = 60
 
 
@@ -81,15 +91,15 @@ def time_ago(seconds: float) -> str:
     """As people say it: "3 minutes ago"."""
     passed = int(time.time() - seconds)
     if passed < MINUTE_SECONDS:
-        return "just now"
+        return _("just now")
     # Whole units that have passed, as the script counts them: Babel alone would round up.
-    unit = next(size for _, size in TIMEDELTA_UNITS if passed >= size)
-    return _in_words(passed - passed % unit)
+    unit = next(size for _unit, size in TIMEDELTA_UNITS if passed >= size)
+    return _in_words(passed - passed % unit, language())
 
 
 @lru_cache(maxsize=1024)
-def _in_words(passed: int) -> str:
-    return format_timedelta(-passed, threshold=1, add_direction=True, locale=LOCALE)
+def _in_words(passed: int, locale: str) -> str:
+    return format_timedelta(-passed, threshold=1, add_direction=True, locale=locale)
 
 
 def iso_time(seconds: float) -> str:
@@ -99,7 +109,17 @@ def iso_time(seconds: float) -> str:
 
 def exact_time(seconds: float) -> str:
     """The exact time for readers without the script, whose zone we do not know."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%-d %B %Y, %H:%M} UTC"
+    moment = datetime.fromtimestamp(seconds, UTC)
+    day, hour = (
+        format_date(moment, "long", language()),
+        format_time(moment, "HH:mm", locale=language()),
+    )
+    return f"{day}, {hour} UTC"
+
+
+def number(value: float) -> str:
+    """With the separators of the language."""
+    return str(format_decimal(value, locale=language()))
 
 
 def install_templates(app: Quart) -> None:
@@ -107,8 +127,25 @@ def install_templates(app: Quart) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.add_extension("jinja2.ext.i18n")
-    app.jinja_env.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
-    app.jinja_env.globals.update(asset=assets.address, modules=assets.modules)
+    app.jinja_env.policies["ext.i18n.trimmed"] = True
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext=_,
+        ngettext=lambda one, many, count: catalogue(language()).counted(one, many, count),
+        newstyle=True,
+    )
+    app.jinja_env.globals.update(
+        asset=assets.address,
+        modules=assets.modules,
+        language=language,
+        languages=languages,
+        direction=direction,
+        texts_for_scripts=lambda: Markup(for_scripts().replace("<", "\\u003c")),  # noqa: S704
+    )
     app.jinja_env.filters.update(
-        avatar=avatar, time_ago=time_ago, iso_time=iso_time, exact_time=exact_time
+        avatar=avatar,
+        time_ago=time_ago,
+        iso_time=iso_time,
+        exact_time=exact_time,
+        number=number,
+        shown=shown,
     )

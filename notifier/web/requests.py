@@ -15,11 +15,13 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from notifier.errors import BadRequest
+from notifier.languages import Sentence
 from notifier.web.site import site
 
 FORM = "application/x-www-form-urlencoded"
 # More fields than any form of ours has, with room for what extensions of browsers add.
 FIELDS_MOST = 50
+ADDRESS = Sentence("address")
 
 
 class StrictForm(FormDataParser):
@@ -61,16 +63,16 @@ async def refuse_what_is_no_text() -> None:
     raw_path: bytes = request.scope.get("raw_path", b"")
     cookies = "; ".join(request.headers.getlist("Cookie")).encode("latin-1", "replace")
     for what, raw in (
-        ("address", unquote_to_bytes(raw_path)),
-        ("address", unquote_to_bytes(request.query_string)),
-        ("cookie", cookies),
+        (ADDRESS, unquote_to_bytes(raw_path)),
+        (ADDRESS, unquote_to_bytes(request.query_string)),
+        (Sentence("cookie"), cookies),
     ):
         try:
             raw.decode()
         except UnicodeDecodeError:
-            raise BadRequest(f"The {what} of this request is not in UTF-8.") from None
+            raise BadRequest("The %(what)s of this request is not in UTF-8.", what=what) from None
         if b"\0" in raw:
-            raise BadRequest(f"The {what} of this request holds a NUL.")
+            raise BadRequest("The %(what)s of this request holds a NUL.", what=what)
     most = request.max_content_length
     if most is not None and (request.content_length or 0) > most:
         # Said before anybody reads it, also where no view would.

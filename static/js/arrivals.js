@@ -1,6 +1,8 @@
 // On the inbox: says that messages came since it was rendered, and offers to show them.
 // It must never load anything by itself: loading the inbox marks as read.
 
+import { counted } from "./texts.js";
+
 export class Arrivals {
   #link;
   #count = 0;
@@ -16,6 +18,6 @@ export class Arrivals {
   }
 
   get text() {
-    return `Show ${this.#count} new`;
+    return counted("Show {n} new", "Show {n} new", this.#count);
   }
 }

@@ -2,12 +2,14 @@
 // about a hiccup that is over before anybody could have noticed.
 // It must never be the only sign of anything: the badge is right again as soon as it can be.
 
+import { text } from "./texts.js";
+
 const HICCUP_MS = 1_500;
 
 const SENTENCES = {
-  reconnecting: "Reconnecting…",
-  offline: "You are offline. New messages will show when you are back.",
-  polling: "Live updates do not get through here: looking for news every few seconds.",
+  reconnecting: text("Reconnecting…"),
+  offline: text("You are offline. New messages will show when you are back."),
+  polling: text("Live updates do not get through here: looking for news every few seconds."),
 };
 
 export class ConnectionLine {

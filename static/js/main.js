@@ -11,6 +11,7 @@ import { followPerson } from "./live/person.js";
 import { watchMenu } from "./menu.js";
 import { watchPopovers } from "./popover.js";
 import { watchSubmits } from "./submits.js";
+import { text } from "./texts.js";
 import { keepTimesFresh, refreshTimes } from "./times.js";
 import { Toasts } from "./toasts.js";
 
@@ -31,7 +32,7 @@ function startLive(page) {
       announcer.say("arrivals", arrivals.text);
     } else {
       toasts.show(data);
-      announcer.say("message", `New message from ${data.from}.`);
+      announcer.say("message", text("New message from {name}.", { name: data.from }));
     }
   });
   live.start();

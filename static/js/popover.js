@@ -2,6 +2,8 @@
 // listener on the document serves every name, also those that are added later.
 // It must never show what was asked for a name that one has already left.
 
+import { text } from "./texts.js";
+
 const HOVER_MS = 500;
 // Long enough to move the pointer from the name into the card.
 const LEAVE_MS = 250;
@@ -102,7 +104,7 @@ function show(markup) {
   card.className = "popcard";
   card.id = "popcard";
   card.setAttribute("role", "group");
-  card.setAttribute("aria-label", `About ${anchor.textContent.trim()}`);
+  card.setAttribute("aria-label", text("About {name}", { name: anchor.textContent.trim() }));
   const fragment = new DOMParser().parseFromString(markup, "text/html");
   card.append(...fragment.body.childNodes);
   // Beside its name in the document, so that Tab goes from the name into the card.

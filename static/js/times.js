@@ -1,6 +1,8 @@
 // Times as people say them, kept fresh, with the exact one in the reader's own zone on hover.
 // It must never change what the server said by more than the passing of time.
 
+import { language, text } from "./texts.js";
+
 const REFRESH_MS = 30_000;
 const UNITS = [
   ["year", 31_536_000],
@@ -11,12 +13,12 @@ const UNITS = [
   ["minute", 60],
 ];
 
-const exact = new Intl.DateTimeFormat("en", { dateStyle: "full", timeStyle: "short" });
-const relative = new Intl.RelativeTimeFormat("en", { numeric: "always" });
+const exact = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "short" });
+const relative = new Intl.RelativeTimeFormat(language, { numeric: "always" });
 
 function ago(seconds) {
   const unit = UNITS.find(([, size]) => seconds >= size);
-  return unit ? relative.format(-Math.floor(seconds / unit[1]), unit[0]) : "just now";
+  return unit ? relative.format(-Math.floor(seconds / unit[1]), unit[0]) : text("just now");
 }
 
 export function refreshTimes(root = document) {

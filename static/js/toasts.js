@@ -1,6 +1,8 @@
 // Small cards for messages that arrive while one reads something else. They take no focus, do not
 // pile up, and wait while one looks at them. It must never show text as anything but text.
 
+import { counted, listed, text } from "./texts.js";
+
 const SHOWN_MS = 8_000;
 // From the third on, one card tells of all.
 const MOST_CARDS = 2;
@@ -20,12 +22,13 @@ export class Toasts {
     this.#gathered.push(message.from);
     const cards = this.#region.children;
     if (this.#gathered.length <= MOST_CARDS) {
-      this.#add(card(`Message from ${message.from}`, message.body));
+      this.#add(card(text("Message from {name}", { name: message.from }), message.body));
       return;
     }
     while (cards.length) cards[0].remove();
-    const names = new Intl.ListFormat("en").format(firstNames(new Set(this.#gathered)));
-    this.#add(card(`${this.#gathered.length} new messages`, `From ${names}`));
+    const names = listed(firstNames(new Set(this.#gathered)));
+    const title = counted("{n} new message", "{n} new messages", this.#gathered.length);
+    this.#add(card(title, text("From {names}", { names })));
   }
 
   #add(element) {
@@ -54,7 +57,7 @@ export class Toasts {
 function firstNames(names) {
   const most = 3;
   const all = [...names];
-  return all.length <= most ? all : [...all.slice(0, most), `${all.length - most} more`];
+  return all.length <= most ? all : [...all.slice(0, most), counted("{n} more", "{n} more", all.length - most)];
 }
 
 function card(title, text) {
@@ -72,7 +75,7 @@ function card(title, text) {
   const close = document.createElement("button");
   close.type = "button";
   close.className = "toast-close";
-  close.setAttribute("aria-label", "Dismiss");
+  close.setAttribute("aria-label", text("Dismiss"));
   close.textContent = "×";
   element.append(link, body, close);
   return element;

@@ -15,6 +15,7 @@ PUBLIC = {
     "/register",
     "/static/<path:name>",
     "/static/v-<version>/<path:name>",
+    "/language",
     "/healthz",
     "/readyz",
     "/metrics",

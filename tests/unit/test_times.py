@@ -33,5 +33,5 @@ def test_how_long_ago(seconds: int, words: str) -> None:
 
 
 def test_the_exact_time_names_its_zone() -> None:
-    assert exact_time(NOON) == "24 November 2025, 16:00 UTC"
+    assert exact_time(NOON) == "November 24, 2025, 16:00 UTC"
     assert iso_time(NOON) == "2025-11-24T16:00:00+00:00"
