@@ -43,7 +43,7 @@ class Slot:
     fds: tuple[int, ...]
     process: asyncio.subprocess.Process | None = None
     pause_seconds: float = RESTART_FIRST_SECONDS
-    replaced: bool = False
+    ended_abnormally: int = 0
     task: asyncio.Task[None] | None = field(default=None, repr=False)
 
 
@@ -59,6 +59,9 @@ class Supervisor:
         self._rolling: asyncio.Task[None] | None = None
         self._was_ready = False
         self._exit_code = 0
+        # Everything that runs, by name: those in their slots, one that is to take a slot in a
+        # rolling restart, and one that drains after it.
+        self._running: list[tuple[asyncio.subprocess.Process, str]] = []
         # Children hold the other end: when the supervisor is gone they notice and drain.
         self._life_read, self._life_write = os.pipe()
 
@@ -71,9 +74,13 @@ class Supervisor:
         for slot in self._slots:
             slot.task = loop.create_task(self._keep(slot))
         await self._stopping.wait()
-        if self._rolling is not None:
-            self._rolling.cancel()
-        await asyncio.gather(*(self._end(slot) for slot in self._slots))
+        # First whoever may start another process, so that none begins behind our back.
+        starting = [self._rolling, *(slot.task for slot in self._slots)]
+        tasks = [task for task in starting if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(self._terminate(*running) for running in self._running))
         os.close(self._life_write)
         os.close(self._life_read)
         return self._exit_code
@@ -105,6 +112,7 @@ class Supervisor:
             slot.pause_seconds = min(slot.pause_seconds * 2, RESTART_MOST_SECONDS)
 
     def _note_end(self, slot: Slot, pid: int, code: int) -> None:
+        slot.ended_abnormally += 1
         cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         log.error(
             "process_ended_abnormally",
@@ -126,6 +134,8 @@ class Supervisor:
             )
         finally:
             os.close(ready_write)
+        self._running = [one for one in self._running if one[0].returncode is None]
+        self._running.append((process, slot.name))
         loop = asyncio.get_running_loop()
         ready: asyncio.Future[bool] = loop.create_future()
 
@@ -184,14 +194,6 @@ class Supervisor:
             return
         self._note_end(slot, process.pid, code)
         await self._keep(slot)
-
-    async def _end(self, slot: Slot) -> None:
-        process = slot.process
-        if process is not None:
-            await self._terminate(process, slot.name)
-        if slot.task is not None:
-            slot.task.cancel()
-            await asyncio.gather(slot.task, return_exceptions=True)
 
     async def _terminate(self, process: asyncio.subprocess.Process, name: str) -> None:
         if process.returncode is not None:
