@@ -50,11 +50,17 @@ class Bus(Protocol):
     def counts(self) -> dict[str, int]:
         """What happened on the bus so far, by kind."""
 
+    @property
+    def canary_age_seconds(self) -> float:
+        """How long ago this process last heard itself on the bus."""
+
 
 class MemoryBus:
     """The bus of a single process: straight to the hub."""
 
     trouble = ""
+    # It is called, not carried.
+    canary_age_seconds = 0.0
 
     def __init__(self) -> None:
         self._receiver: Receiver | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from notifier.bus import Bus, MemoryBus
 from notifier.database import Database
 from notifier.errors import Unavailable
 from notifier.events import Happened, Signal, to_bus
+from notifier.figures import Histogram
 from notifier.hub import Hub
 from notifier.notifications import Backlog, ReadFrom
 from notifier.redis_bus import RedisBus
@@ -45,6 +47,8 @@ RECONCILE_GRACE_SECONDS = 0.5
 # Streams of one portion of a reconcile: about a millisecond of this process's time.
 RECONCILE_PORTION = 200
 SWEEP_SECONDS = 2.0
+# How often the loop's lag is measured.
+LAG_SECONDS = 0.25
 PRUNE_SECONDS = 3600.0
 # People of one transaction when old notifications go: a short lock on each.
 PRUNE_PEOPLE = 100
@@ -80,6 +84,12 @@ class Engine:
         # Streams that reconcile found short: what the bus has lost and nothing else repaired.
         self.repairs = 0
         self.catch_ups = 0
+        self.published = 0
+        # Attempts to sign in that were refused, by cause.
+        self.sign_ins_refused: Counter[str] = Counter()
+        # When reconcile last came to its end, and how late the loop's timers are (loop time).
+        self.reconciled_at = 0.0
+        self.loop_lag = Histogram()
         self.draining = False
         # The period is a promise: pause and grace together stay within it.
         self._grace_seconds = min(RECONCILE_GRACE_SECONDS, settings.reconcile_seconds / 4)
@@ -89,7 +99,9 @@ class Engine:
     async def start(self) -> None:
         """Connect to the bus (or go on without it) and start the timers."""
         await self.bus.start(self.hub)
+        self.reconciled_at = asyncio.get_running_loop().time()
         self._tasks = [
+            asyncio.create_task(self._measure_lag()),
             asyncio.create_task(self._every(self._reconcile_pause, self.reconcile)),
             asyncio.create_task(self._every(SWEEP_SECONDS, self._sweep)),
             asyncio.create_task(self._every(PRUNE_SECONDS, self.prune)),
@@ -100,11 +112,13 @@ class Engine:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.hub.endings.sum_up()
         await self.bus.stop()
         await self.database.close()
 
     def publish(self, happened: Sequence[Happened]) -> None:
         """Ring for what is committed. Never waits and never raises: the log has it anyway."""
+        self.published += len(happened)
         by_recipient: dict[int, list[Happened]] = {}
         for one in happened:
             by_recipient.setdefault(one.recipient_id, []).append(one)
@@ -131,6 +145,7 @@ class Engine:
         covers a crash between commit and publish, and a bus that is away.
         """
         short: list[tuple[Subscriber, int]] = []
+        loop = asyncio.get_running_loop()
         if asked := list(self.hub):
             async with self.database.read() as connection:
                 # In portions, so that live events never wait for all of them.
@@ -145,6 +160,7 @@ class Engine:
                     ids = list({subscriber.sign_in_id for subscriber in portion})
                     positions = await sign_ins.positions(connection, ids)
                     short += self.hub.compare(positions, portion)
+        self.reconciled_at = loop.time()
         if not short:
             return
         # What was committed a moment ago is on its way; only what does not come is repaired.
@@ -170,6 +186,15 @@ class Engine:
 
     async def _sweep(self) -> None:
         self.hub.drop_idle_subscriptions()
+        self.hub.endings.sum_up()
+
+    async def _measure_lag(self) -> None:
+        """How much later than asked this process gets to its work: what every event may wait."""
+        loop = asyncio.get_running_loop()
+        while True:
+            asked_for = loop.time() + LAG_SECONDS
+            await asyncio.sleep(LAG_SECONDS)
+            self.loop_lag.seen(loop.time() - asked_for)
 
     async def _backlogs(self, wanted: Sequence[ReadFrom]) -> list[Backlog]:
         self.catch_ups += len(wanted)

@@ -96,7 +96,7 @@ class Gateway:
         if self.engine.draining:
             return sse.retry()
         if hub.streams >= self.streams_most:
-            hub.counts["full"] += 1
+            hub.counts["process_full"] += 1
             return sse.retry(random.randint(FULL_RETRY_MIN_MS, FULL_RETRY_MAX_MS))
         return b""
 

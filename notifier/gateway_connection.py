@@ -60,6 +60,7 @@ class Connection(OneRequest):
     def pause_writing(self) -> None:
         self._paused = True
         if self._subscriber is not None:
+            self._gateway.engine.hub.counts["slow"] += self._subscriber.state is State.LIVE
             self._subscriber.fall_behind()
 
     def resume_writing(self) -> None:
@@ -181,7 +182,7 @@ class Connection(OneRequest):
             return
         if subscriber.state is State.LIVE:
             if not self._paused and (events := subscriber.take()):
-                self._gateway.engine.hub.counts["delivered"] += len(events)
+                self._gateway.engine.hub.wrote(events)
                 transport.write(
                     events[0].frame if len(events) == 1 else b"".join([e.frame for e in events])
                 )
@@ -234,7 +235,7 @@ class Connection(OneRequest):
             raise error
         elif subscriber.state is State.BEHIND:
             backlog = future.result()
-            self._gateway.engine.hub.counts["delivered"] += len(backlog.events)
+            self._gateway.engine.hub.wrote_backlog(subscriber, backlog.events)
             if frames := caught_up(subscriber, subscriber.cursor, backlog):
                 transport.write(frames)
             self.flush()

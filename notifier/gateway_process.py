@@ -11,7 +11,7 @@ from collections.abc import Callable
 import structlog
 import uvloop
 
-from notifier import schema
+from notifier import health, schema
 from notifier.drain import drain
 from notifier.engine import Engine
 from notifier.gateway import Gateway
@@ -29,9 +29,11 @@ FILES_KEPT_FREE = 500
 GC_THRESHOLDS = (10_000, 50, 1_000)
 
 
-def run(settings: Settings, fd: int, ready: Callable[[], None]) -> None:
+def run(
+    settings: Settings, fd: int, ready: Callable[[], None], metrics_fd: int | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT; `ready` is called once streams are answered."""
-    uvloop.run(_serve(settings, fd, ready))
+    uvloop.run(_serve(settings, fd, ready, metrics_fd))
 
 
 def streams_most(settings: Settings) -> int:
@@ -44,7 +46,9 @@ def streams_most(settings: Settings) -> int:
     return most
 
 
-async def _serve(settings: Settings, fd: int, ready: Callable[[], None]) -> None:
+async def _serve(
+    settings: Settings, fd: int, ready: Callable[[], None], metrics_fd: int | None
+) -> None:
     most = streams_most(settings)
     engine = Engine(settings)
     await schema.check(engine.database)
@@ -53,11 +57,15 @@ async def _serve(settings: Settings, fd: int, ready: Callable[[], None]) -> None
     server = await asyncio.get_running_loop().create_server(
         gateway.connection, sock=socket.socket(fileno=fd), backlog=BACKLOG
     )
+    figures = None if metrics_fd is None else await health.answer_at(engine, metrics_fd)
     stopping = stop_signal(settings)
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     ready()
     seconds = await stopping
+    if figures is not None:
+        # From now on whoever takes our place answers.
+        figures.close()
     log.info("draining", streams=engine.hub.streams, seconds=seconds)
     await drain(engine, seconds=seconds)
     server.close()

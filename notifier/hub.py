@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from time import time
 
 import structlog
 
 from notifier.bus import Bus
+from notifier.endings import Endings
 from notifier.events import Ended, Event, from_bus
-from notifier.subscriber import Ending, Offer, State, Subscriber
+from notifier.figures import Histogram
+from notifier.subscriber import Ending, Offer, Placed, State, Subscriber
 
 log = structlog.get_logger("notifier.hub")
 
@@ -35,6 +38,9 @@ class Hub:
         self._leaving: dict[int, float] = {}
         self.counts: Counter[str] = Counter()
         self.streams = 0
+        self.endings = Endings()
+        # From an event's commit until it was written, as far as its stream was open then.
+        self.lateness = Histogram()
 
     def has_room(self, recipient_id: int) -> bool:
         """Whether a person may open one more stream in this process."""
@@ -49,6 +55,7 @@ class Hub:
             subscriber,
         )
         self.streams += 1
+        subscriber.began_at = time()
         self._leaving.pop(recipient_id, None)
         return self._bus.subscribe(recipient_id)
 
@@ -60,6 +67,9 @@ class Hub:
         if len(rest) == len(present):
             return
         self.streams -= 1
+        if subscriber.sign_in_id:
+            # One without was refused before it began.
+            self.endings.ended(subscriber, time())
         if rest:
             self._subscribers[recipient_id] = rest
             return
@@ -109,7 +119,26 @@ class Hub:
         """Everybody is behind."""
         self.counts["gaps"] += 1
         for subscriber in list(self):
+            self.counts["bus"] += subscriber.state is State.LIVE
             subscriber.fall_behind()
+
+    # -- what the doors have written -------------------------------------------------------
+
+    def wrote(self, written: Sequence[Event | Placed]) -> None:
+        """A live stream's door wrote these in one go: the first of them waited longest."""
+        self.counts["delivered"] += len(written)
+        first = written[0]
+        if type(first) is Event:
+            self.lateness.seen(time() - first.timestamp)
+
+    def wrote_backlog(self, subscriber: Subscriber, events: Sequence[Event]) -> None:
+        """A door wrote these while it caught up; what is older than its stream was not late."""
+        self.counts["delivered"] += len(events)
+        subscriber.delivered += len(events)
+        now = time()
+        for event in events:
+            if event.timestamp >= subscriber.began_at:
+                self.lateness.seen(now - event.timestamp)
 
     def _end(self, subscribers: tuple[Subscriber, ...], ended: Ended) -> None:
         for subscriber in subscribers:

@@ -91,6 +91,10 @@ class RedisBus:
     def counts(self) -> dict[str, int]:
         return dict(self._counts)
 
+    @property
+    def canary_age_seconds(self) -> float:
+        return max((node.canary_age_seconds for node in self._nodes.values()), default=0.0)
+
     # -- what the nodes tell ---------------------------------------------------------------
 
     def heard(self, recipient_id: int, data: bytes) -> None:

@@ -72,7 +72,8 @@ class RedisNode:
         self._counts = counts
         self._canary_stem = b"%scanary:%s" % (prefix, secrets.token_hex(8).encode())
         self._canary = b""
-        self._canary_heard_at = 0.0
+        # Not yet, but the time without it counts from now.
+        self._canary_heard_at = asyncio.get_running_loop().time()
         self.publisher = RedisPublisher(
             lambda: self._connection("notifier-publisher"),
             sharded=servers.sharded,
@@ -104,6 +105,11 @@ class RedisNode:
     def trouble(self) -> str:
         """What is wrong, in a few words; "" when it works."""
         return self._trouble or self.publisher.trouble
+
+    @property
+    def canary_age_seconds(self) -> float:
+        """How long ago this process heard itself here."""
+        return asyncio.get_running_loop().time() - self._canary_heard_at
 
     # -- what the listener tells -----------------------------------------------------------
 

@@ -22,6 +22,7 @@ from notifier.accounts import username_key
 from notifier.database import Database
 from notifier.errors import NotFound, Refused, Unavailable
 from notifier.events import Event
+from notifier.figures import Histogram
 from notifier.messages import (
     MESSAGE,
     MESSAGE_MAX_CHARACTERS,
@@ -95,6 +96,8 @@ class Sending:
         self._database = database
         self._publish = publish
         self._kept_most = kept_notifications
+        # From a draft until it was stored, or was not.
+        self.times = Histogram()
         self._together: Together[Draft, Sent] = Together(
             self._send_all,
             most=BATCH_MOST,
@@ -109,7 +112,11 @@ class Sending:
         Raises `NotFound` for an unknown recipient, `Unavailable` when nothing was stored. A
         repeat of the same idempotency key returns the first send.
         """
-        return await self._together.ask(one)
+        began = time.perf_counter()
+        try:
+            return await self._together.ask(one)
+        finally:
+            self.times.seen(time.perf_counter() - began)
 
     async def _send_all(self, drafts: Sequence[Draft]) -> list[Sent | Exception]:
         try:

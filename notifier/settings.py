@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     # How many proxies in front of us add an X-Forwarded-For entry that may be believed.
     trusted_proxies: int = Field(0, ge=0, le=8)
     metrics_token: str = Field("", repr=False)
+    # Where the figures of all processes of a machine are asked for: HOST:PORT.
+    metrics_bind: str = ""
 
     reconcile_seconds: float = Field(15, gt=0, le=3600)
     heartbeat_seconds: float = Field(20, gt=0, le=300)

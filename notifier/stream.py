@@ -10,16 +10,12 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 
-import structlog
-
 from notifier import sse
 from notifier.engine import JITTER, Engine
 from notifier.errors import Unavailable
 from notifier.notifications import Backlog, ReadFrom
 from notifier.sign_ins import SignedIn
 from notifier.subscriber import Ending, State, Subscriber
-
-log = structlog.get_logger("notifier.stream")
 
 # A bus that does not confirm in time is as good as one that is away: reconcile covers it.
 CONFIRM_SECONDS = 2.0
@@ -58,10 +54,6 @@ async def web_stream(engine: Engine, who: SignedIn, cursor: int | None) -> Async
     finally:
         engine.hub.leave(subscriber)
         subscriber.close(Ending.LEFT)
-        assert subscriber.ending is not None
-        log.debug(
-            "stream_ended", cause=subscriber.ending.value, age_seconds=round(loop.time() - started)
-        )
 
 
 async def _events(
@@ -87,7 +79,7 @@ async def _events(
         bell.clear()
         if events := subscriber.take():
             yield b"".join([event.frame for event in events])
-            engine.hub.counts["delivered"] += len(events)
+            engine.hub.wrote(events)
             continue
         if now >= beat_at:
             beat_at = now + heartbeat
@@ -112,7 +104,7 @@ async def _catch_up(engine: Engine, subscriber: Subscriber) -> bytes:
         return b""
     if subscriber.state is State.CLOSED:
         return b""
-    engine.hub.counts["delivered"] += len(backlog.events)
+    engine.hub.wrote_backlog(subscriber, backlog.events)
     return caught_up(subscriber, read_from, backlog)
 
 

@@ -81,7 +81,10 @@ class Subscriber:
     __slots__ = (
         "_heard",
         "_mailbox",
+        "began_at",
+        "catch_ups",
         "cursor",
+        "delivered",
         "ending",
         "floor",
         "recipient_id",
@@ -102,6 +105,10 @@ class Subscriber:
         # above it happened since, and belong to it.
         self.floor = SEQUENCE_MAX
         self.state = State.BEHIND
+        # For the log: when the hub took it in (seconds since the epoch), and what came of it.
+        self.began_at = 0.0
+        self.delivered = 0
+        self.catch_ups = 0
         self._mailbox: list[Event | Placed] | None = None
         # Newest sequence heard of since the current (or the coming) backlog read began.
         self._heard = 0
@@ -182,6 +189,7 @@ class Subscriber:
             return []
         self._mailbox = None
         self.cursor = mailbox[-1].sequence
+        self.delivered += len(mailbox)
         return mailbox
 
     def begin_catch_up(self) -> int | None:
@@ -194,6 +202,7 @@ class Subscriber:
         """
         assert self.state is State.BEHIND
         self._heard = 0
+        self.catch_ups += 1
         return self.cursor
 
     def caught_up(self, cursor: int, *, complete: bool) -> bool:

@@ -11,7 +11,7 @@ import uvloop
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from notifier import schema
+from notifier import health, schema
 from notifier.app import create_app
 from notifier.drain import drain
 from notifier.engine import Engine
@@ -43,12 +43,16 @@ def config_for(fd: int) -> Config:
     return config
 
 
-def run(settings: Settings, fd: int, ready: Callable[[], None]) -> None:
+def run(
+    settings: Settings, fd: int, ready: Callable[[], None], metrics_fd: int | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT; `ready` is called once requests are answered."""
-    uvloop.run(_serve(settings, fd, ready))
+    uvloop.run(_serve(settings, fd, ready, metrics_fd))
 
 
-async def _serve(settings: Settings, fd: int, ready: Callable[[], None]) -> None:
+async def _serve(
+    settings: Settings, fd: int, ready: Callable[[], None], metrics_fd: int | None
+) -> None:
     app = create_app(settings)
     engine: Engine = app.extensions["notifier"].engine
     # The app does it too, but what is raised in there hypercorn turns into another error.
@@ -57,8 +61,12 @@ async def _serve(settings: Settings, fd: int, ready: Callable[[], None]) -> None
 
     async def shutdown() -> None:
         # Called once the app has started and the socket is served.
+        figures = None if metrics_fd is None else await health.answer_at(engine, metrics_fd)
         ready()
         seconds = await stopping
+        if figures is not None:
+            # From now on whoever takes our place answers.
+            figures.close()
         log.info("draining", streams=engine.hub.streams, seconds=seconds)
         await drain(engine, seconds=seconds)
 

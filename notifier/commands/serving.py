@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from notifier import exposition
 from notifier.commands import configured
 from notifier.errors import SettingsError
 from notifier.settings import Settings
@@ -85,8 +86,28 @@ def _slots(kind: str, listening: socket.socket, count: int) -> list[Slot]:
 
 
 def _supervise(slots: list[Slot], settings: Settings) -> NoReturn:
+    asking = listen(settings.metrics_bind) if settings.metrics_bind else None
+    watched = [] if asking is None else [_watched(slot) for slot in slots]
     supervisor = Supervisor(slots, drain_seconds=settings.drain_seconds)
-    sys.exit(asyncio.run(supervisor.run()))
+
+    async def supervise() -> int:
+        if asking is None:
+            return await supervisor.run()
+        async with await exposition.answer_all(asking, watched, settings.metrics_token):
+            return await supervisor.run()
+
+    sys.exit(asyncio.run(supervise()))
+
+
+def _watched(slot: Slot) -> exposition.Watched:
+    """Give the process of `slot`, and whichever follows it, a socket to tell its figures at."""
+    listening = exposition.own_socket()
+    address = exposition.address_of(listening)
+    fd, command = listening.detach(), slot.command
+    slot.fds = (*slot.fds, fd)
+    slot.command = lambda life, ready: [*command(life, ready), f"--metrics={fd}"]
+    door = slot.name.partition("-")[0]
+    return exposition.Watched(slot.name, door, address, lambda: slot.ended_abnormally)
 
 
 def _addresses_for_pages(settings: Settings, bind: str, gateway_bind: str) -> dict[str, str]:
@@ -105,18 +126,19 @@ def _addresses_for_pages(settings: Settings, bind: str, gateway_bind: str) -> di
 @click.option("--socket", "socket_fd", type=int, required=True)
 @click.option("--life", "life_fd", type=int, required=True)
 @click.option("--ready", "ready_fd", type=int, required=True)
-def process(kind: str, socket_fd: int, life_fd: int, ready_fd: int) -> None:
+@click.option("--metrics", "metrics_fd", type=int)
+def process(kind: str, socket_fd: int, life_fd: int, ready_fd: int, metrics_fd: int | None) -> None:
     """One process of `serve`; the supervisor starts it."""
     settings = configured()
     threading.Thread(target=_end_with, args=(life_fd,), daemon=True).start()
     if kind == "web":
         from notifier import web_process
 
-        web_process.run(settings, socket_fd, _say_ready(ready_fd))
+        web_process.run(settings, socket_fd, _say_ready(ready_fd), metrics_fd)
     else:
         from notifier import gateway_process
 
-        gateway_process.run(settings, socket_fd, _say_ready(ready_fd))
+        gateway_process.run(settings, socket_fd, _say_ready(ready_fd), metrics_fd)
 
 
 def _say_ready(fd: int) -> Callable[[], None]:

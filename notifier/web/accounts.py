@@ -5,7 +5,8 @@ from __future__ import annotations
 from quart import Blueprint, Response, flash, request
 
 from notifier import accounts, sign_ins
-from notifier.errors import Refused, Unavailable
+from notifier.errors import Refused, TooMany, Unavailable
+from notifier.languages import Sentence, _
 from notifier.web import known_browser, limits, sign_in
 from notifier.web.forms import LoginForm, RegisterForm
 from notifier.web.rendering import page, see_other
@@ -64,7 +65,11 @@ async def login() -> Response:
     form = await LoginForm.submitted()
     name, password = form.username.data or "", form.password.data or ""
     name_key = accounts.username_key(name)
-    await _spend_attempt(name_key)
+    try:
+        await _spend_attempt(name_key)
+    except TooMany:
+        site().engine.sign_ins_refused["limit"] += 1
+        raise
     remember = bool(form.remember_me.data)
     started = await sign_ins.sign_in(
         site().engine.database,
@@ -77,6 +82,7 @@ async def login() -> Response:
         address=limits.address(),
     )
     if started is None:
+        site().engine.sign_ins_refused["password"] += 1
         form.refuse(Refused(WRONG))
         return await page("accounts/login.html", status_code=401, form=form)
     auth_id, happened = started

@@ -12,8 +12,8 @@ PACKAGE = CHECKOUT / "notifier"
 # a room together: those further right may import those further left.
 ROOMS = """
 paths languages errors redis_addresses settings logs
-addresses events sse headers http1
-subscriber
+addresses figures events sse headers http1
+subscriber endings
 together sqlite_driver database models schema pages texts avatar
 passwords accounts sign_ins cookies
 pruning notifications
@@ -24,7 +24,7 @@ hub engine stream drain health
 seed
 web
 gateway_answers gateway_request gateway_connection gateway
-sockets supervisor
+sockets supervisor exposition
 app web_process gateway_process asgi commands cli __main__
 """
 ORDER = ROOMS.split()
