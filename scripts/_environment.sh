@@ -61,3 +61,23 @@ install() { # constraints.txt, or constraints-test.txt, which holds all of it an
     # The tests' needs include the app's.
     if [ "$1" = constraints-test.txt ]; then stamp_of constraints.txt >.venv/installed-constraints.txt; fi
 }
+
+need_programs() { # each program that tests start, as the Debian package it comes in; more of them as arguments
+    local missing=() extra
+    command -v redis-server >/dev/null || missing+=(redis-server)
+    command -v ip >/dev/null || missing+=(iproute2)
+    command -v openssl >/dev/null || missing+=(openssl)
+    command -v chromium >/dev/null || missing+=(chromium fonts-liberation)
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || missing+=(postgresql)
+    for extra in "$@"; do command -v "$extra" >/dev/null || missing+=("$extra"); done
+    if [ ${#missing[@]} -gt 0 ]; then
+        if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+            echo "Installing ${missing[*]}"
+            export DEBIAN_FRONTEND=noninteractive
+            { apt-get update && apt-get install --yes --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 ||
+                fail "apt-get could not install ${missing[*]}; $log ends with: $(tail -n 1 "$log")"
+        else
+            fail "The tests need ${missing[*]}: install them (on Debian: sudo apt-get install ${missing[*]}) and run this again."
+        fi
+    fi
+}
