@@ -11,9 +11,8 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import click
-import orjson
 
-from notifier.commands import configured, serving
+from notifier.commands import configured, notify, serving
 from notifier.errors import NotifierError, SettingsError
 from notifier.supervisor import EXIT_MISCONFIGURED
 
@@ -45,7 +44,7 @@ def main(ctx: click.Context) -> None:
     """
 
 
-for command in (serving.serve, serving.gateway, serving.process):
+for command in (serving.serve, serving.gateway, serving.process, notify.notify):
     main.add_command(command)
 
 
@@ -103,47 +102,3 @@ def seed(people: int, force: bool) -> None:
 
     _run(work())
     click.echo("Sign in as harry or gitau, password 12345678.")
-
-
-@main.command()
-@click.argument("username")
-@click.argument("name")
-@click.argument("payload")
-@click.option("--keep", is_flag=True, help="Keep it in the log; without, it replaces the last one.")
-def notify(username: str, name: str, payload: str, keep: bool) -> None:
-    """Tell a person's browsers something: PAYLOAD is JSON, NAME its kind.
-
-    For example: notifier notify harry export_progress '{"percent": 40}'
-    """
-    from notifier import accounts, notifications, schema
-    from notifier.engine import Engine
-
-    try:
-        value = orjson.loads(payload)
-    except orjson.JSONDecodeError as error:
-        raise click.BadParameter(f"PAYLOAD is not JSON: {error}") from None
-    settings = configured()
-
-    async def work() -> int:
-        engine = Engine(settings)
-        await schema.check(engine.database)
-        await engine.bus.start(engine.hub)
-        try:
-            async with engine.database.write() as connection:
-                person = await accounts.find_person(connection, username)
-                events = await notifications.record(
-                    connection,
-                    person.id,
-                    [notifications.New(name, value, keep)],
-                    kept_most=settings.kept_notifications,
-                )
-            engine.publish(events)
-            return events[-1].sequence
-        finally:
-            await engine.stop()
-
-    try:
-        sequence = _run(work())
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
-    click.echo(f"Notification {sequence} of {username} is recorded and published.")

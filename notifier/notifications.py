@@ -158,7 +158,13 @@ def _upsert_for(dialect: Any) -> Any:
     return statement.on_conflict_do_update(
         index_elements=[Notification.recipient_id, Notification.name],
         index_where=_IS_STATE,
-        set_={"sequence": new.sequence, "payload": new.payload, "timestamp": new.timestamp},
+        set_={
+            "sequence": new.sequence,
+            "payload": new.payload,
+            "timestamp": new.timestamp,
+            # It is another one now, which nobody has read yet.
+            "read_at": None,
+        },
     )
 
 

@@ -6,6 +6,7 @@ and no database's idea of a time zone comes into it. Rows are read as plain tupl
 """
 
 from notifier.models.base import HASH_CHARACTERS, AnyRow, AnySelect, Base, Number
+from notifier.models.centre import Centre, PushSubscription
 from notifier.models.messages import Message
 from notifier.models.notifications import Notification
 from notifier.models.people import SignIn, User
@@ -16,10 +17,12 @@ __all__ = [
     "AnyRow",
     "AnySelect",
     "Base",
+    "Centre",
     "Message",
     "Notification",
     "Number",
     "Post",
+    "PushSubscription",
     "SignIn",
     "User",
 ]

@@ -8,6 +8,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 from notifier.models.base import Base
 
 
+# Names that are no line of the notification centre, and messages, of which it knows more.
+OTHERS = (
+    "name NOT IN ('message', 'message_sent', 'message_deleted', 'conversation_read', "
+    "'unread_message_count', 'unseen_notification_count')"
+)
+
+
 class Notification(Base):
     """The log: the stored row of an event.
 
@@ -26,6 +33,8 @@ class Notification(Base):
     payload: Mapped[str] = mapped_column(Text)
     timestamp: Mapped[float] = mapped_column(Double)
     kept: Mapped[bool] = mapped_column(Boolean)
+    # When the person followed it, or said that they had read it.
+    read_at: Mapped[float | None] = mapped_column(Double)
 
     __table_args__ = (
         Index(
@@ -37,4 +46,12 @@ class Notification(Base):
             postgresql_where=text("NOT kept"),
         ),
         Index("ix_notification_timestamp", "timestamp"),
+        # What the bell counts besides messages, which have an index of their own.
+        Index(
+            "ix_notification_others",
+            "recipient_id",
+            "sequence",
+            sqlite_where=text(OTHERS),
+            postgresql_where=text(OTHERS),
+        ),
     )

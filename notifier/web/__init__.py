@@ -9,17 +9,23 @@ from quart import Quart
 
 from notifier.cookies import cookie_name
 from notifier.engine import Engine
+from notifier.exporter import Exporter
 from notifier.passwords import Passwords
 from notifier.settings import Settings
 from notifier.web import (
+    account_data,
     accounts,
     assets,
+    centre,
+    devices,
     health,
     languages,
     messages,
+    moderation,
     notifications,
     posts,
     profiles,
+    safety,
     stream,
 )
 from notifier.web.errors import install_errors
@@ -31,13 +37,30 @@ from notifier.web.requests import StrictRequest, refuse_what_is_no_text
 from notifier.web.sign_in import install_cookie
 from notifier.web.site import EXTENSION, Site
 
-BLUEPRINTS = (accounts, assets, health, languages, messages, notifications, posts, profiles, stream)
+BLUEPRINTS = (
+    account_data,
+    accounts,
+    assets,
+    centre,
+    devices,
+    health,
+    languages,
+    messages,
+    moderation,
+    notifications,
+    posts,
+    profiles,
+    safety,
+    stream,
+)
 
 
-def install(app: Quart, settings: Settings, engine: Engine, passwords: Passwords) -> None:
+def install(
+    app: Quart, settings: Settings, engine: Engine, passwords: Passwords, exporter: Exporter
+) -> None:
     """Everything of the web on `app`, which keeps the life of what it hands over."""
     app.extensions[EXTENSION] = Site(
-        settings, engine, passwords, Limits(settings), assets.content_version()
+        settings, engine, passwords, exporter, Limits(settings), assets.content_version()
     )
     app.request_class = StrictRequest
     app.config.update(

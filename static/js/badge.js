@@ -1,16 +1,18 @@
-// The count in the bar, and in the title. It must never show an older count than it did before.
+// The count of unread messages in the bar. It must never show an older count than it did before.
 
-const MOST_SHOWN = 99;
+import { shown } from "./centre/attention.js";
 
 export class Badge {
   #element;
   #sequence;
-  #title = document.title;
+  #tell;
 
-  constructor(element) {
+  // tell(count) hears every count that is shown.
+  constructor(element, tell) {
     this.#element = element;
+    this.#tell = tell;
     this.#sequence = Number(element.dataset.sequence);
-    this.#showTitle(Number(element.dataset.count));
+    tell(Number(element.dataset.count));
   }
 
   // A count is the state at its sequence: one that comes late is older, whatever its number.
@@ -22,7 +24,7 @@ export class Badge {
     this.#element.dataset.count = count;
     this.#element.hidden = count === 0;
     this.#element.querySelector("[data-figure]").textContent = shown(count);
-    this.#showTitle(count);
+    this.#tell(count);
     if (grew) this.#ring();
   }
 
@@ -32,12 +34,4 @@ export class Badge {
     void this.#element.offsetWidth;
     this.#element.classList.add("arrived");
   }
-
-  #showTitle(count) {
-    document.title = count ? `(${shown(count)}) ${this.#title}` : this.#title;
-  }
-}
-
-function shown(count) {
-  return count > MOST_SHOWN ? `${MOST_SHOWN}+` : String(count);
 }

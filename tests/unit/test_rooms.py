@@ -17,6 +17,7 @@ subscriber endings
 together sqlite_driver database models schema pages texts avatar
 passwords accounts sign_ins cookies
 pruning notifications
+names centre choices
 posts messages sending
 bus redis_servers redis_cluster redis_listener redis_publisher
 redis_subscriptions redis_node redis_bus
