@@ -9,20 +9,23 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Result, func, null, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from notifier.database import Database
 from notifier.events import Event
-from notifier.models import AnyRow, Message, User
+from notifier.models import AnyRow, DeletedMessage, Message, User
 from notifier.notifications import Allotment, allot, last_sequence, store
 from notifier.pages import Page, paged
 
 MESSAGE_MAX_CHARACTERS = 140
 UNREAD_COUNT = "unread_message_count"
 MESSAGE = "message"
+# What the sender's own devices are told.
+MESSAGE_SENT = "message_sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,21 +134,36 @@ async def _mark_read(connection: AsyncConnection, person_id: int, taken: Allotme
 async def find_sent(
     connection: AsyncConnection, keys: Sequence[tuple[int, str]]
 ) -> dict[tuple[int, str], AnyRow]:
-    """Messages already stored under the given pairs of sender and idempotency hash."""
+    """Messages already stored under the given pairs of sender and idempotency hash.
+
+    One that was deleted since is found too, without a `body`.
+    """
     if not keys:
         return {}
-    rows = await connection.execute(
-        select(
-            Message.id,
-            Message.sequence,
-            Message.sent_at,
-            Message.sender_id,
-            Message.idempotency_hash,
-            Message.recipient_id,
-            Message.body,
-        ).where(
-            Message.sender_id.in_({sender for sender, _ in keys}),
-            Message.idempotency_hash.in_({key for _, key in keys}),
+    senders, hashes = {sender for sender, _ in keys}, {key for _, key in keys}
+    rows: Result[*tuple[Any, ...]] = await connection.execute(
+        union_all(
+            select(
+                Message.id,
+                Message.sequence,
+                Message.sent_at,
+                Message.sender_id,
+                Message.idempotency_hash,
+                Message.recipient_id,
+                Message.body,
+            ).where(Message.sender_id.in_(senders), Message.idempotency_hash.in_(hashes)),
+            select(
+                null(),
+                null(),
+                null(),
+                DeletedMessage.sender_id,
+                DeletedMessage.idempotency_hash,
+                null(),
+                null(),
+            ).where(
+                DeletedMessage.sender_id.in_(senders),
+                DeletedMessage.idempotency_hash.in_(hashes),
+            ),
         )
     )
     return {(row.sender_id, row.idempotency_hash): row for row in rows}

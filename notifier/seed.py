@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier import notifications
 from notifier.accounts import username_key
+from notifier.conversations import note_last
 from notifier.database import Database
 from notifier.errors import NotifierError
 from notifier.events import SEQUENCE_MAX, Event
@@ -218,6 +219,13 @@ async def _write_messages(
         }
         moment = timestamps[recipient_id]
         kept.append(Event(recipient_id, row["sequence"], MESSAGE, payload, moment))
+    await note_last(
+        connection,
+        [
+            (row["sender_id"], row["recipient_id"], event.payload["id"])
+            for row, event in zip(rows, kept, strict=True)
+        ],
+    )
     # Nothing is pruned here; the next real event does that.
     await notifications.store(connection, kept, states, kept_most=SEQUENCE_MAX)
     return len(rows)

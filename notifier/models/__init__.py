@@ -7,6 +7,7 @@ and no database's idea of a time zone comes into it. Rows are read as plain tupl
 
 from notifier.models.base import HASH_CHARACTERS, AnyRow, AnySelect, Base, Number
 from notifier.models.centre import Centre, PushSubscription
+from notifier.models.conversations import Conversation, DeletedMessage
 from notifier.models.messages import Message
 from notifier.models.notifications import Notification
 from notifier.models.people import SignIn, User
@@ -17,6 +18,8 @@ __all__ = [
     "AnyRow",
     "AnySelect",
     "Base",
+    "Conversation",
+    "DeletedMessage",
     "Centre",
     "Message",
     "Notification",

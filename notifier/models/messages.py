@@ -21,15 +21,19 @@ class Message(Base):
     read_at: Mapped[float | None] = mapped_column(Double)
     # The number of the `message` event that told the recipient.
     sequence: Mapped[int] = mapped_column(BigInteger)
+    # The number of the `message_sent` event that told the sender's own devices.
+    sender_sequence: Mapped[int | None] = mapped_column(BigInteger)
     # What the sender called this send, hashed; a repeat finds the first one by it.
     idempotency_hash: Mapped[str | None] = mapped_column(String(HASH_CHARACTERS))
 
     __table_args__ = (
         Index("ix_message_recipient_id_id", "recipient_id", "id"),
         Index("ix_message_sender_id_id", "sender_id", "id"),
+        Index("ix_message_pair", "sender_id", "recipient_id", "id"),
         Index(
             "ix_message_unread",
             "recipient_id",
+            "sender_id",
             sqlite_where=text("read_at IS NULL"),
             postgresql_where=text("read_at IS NULL"),
         ),

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from notifier.database import Database
-from notifier.sending import draft, store_messages
+from notifier.drafts import draft
+from notifier.storing import store_messages
 from tests.crowd import Somebody, crowd, settings_of
 from tests.exchange import request
 from tests.patience import until

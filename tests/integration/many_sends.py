@@ -11,8 +11,9 @@ import sys
 from collections.abc import Sequence
 
 from notifier.database import Database
+from notifier.drafts import draft
 from notifier.events import Event
-from notifier.sending import Sending, draft
+from notifier.sending import Sending
 from notifier.settings import Settings
 
 

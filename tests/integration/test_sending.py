@@ -14,12 +14,20 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, func, select, text
 
+from notifier.drafts import Draft, Sent, draft
 from notifier.engine import Engine
 from notifier.errors import NotFound, Refused, Unavailable
 from notifier.events import Ended, Event, from_bus
-from notifier.messages import MESSAGE, UNREAD_COUNT, open_inbox, sent_box, unread_count
+from notifier.messages import (
+    MESSAGE,
+    MESSAGE_SENT,
+    UNREAD_COUNT,
+    open_inbox,
+    sent_box,
+    unread_count,
+)
 from notifier.models import Message, User
-from notifier.sending import Draft, Sent, draft, store_messages
+from notifier.storing import store_messages
 from tests.integration import many_sends
 from tests.integration.conftest import StartEngine, add_people, both, together
 from tests.patience import until
@@ -86,6 +94,8 @@ def counts_are_right(events: Sequence[Event]) -> None:
     for event in events:
         if event.name == MESSAGE:
             so_far += 1
+        elif event.name == MESSAGE_SENT:
+            continue
         elif event.payload == 0:
             so_far = 0
         else:
@@ -101,7 +111,7 @@ async def test_a_send_is_a_message_and_then_a_count(
     harry, gitau = people
     published = Published(engine)
     sent = await harry.send("Gitau", "  hello\r\nyou ")
-    message, count = published.events
+    message, count = published.of(gitau)
     assert message.recipient_id == count.recipient_id == gitau
     assert message.payload == {
         "id": sent.id,
@@ -111,6 +121,16 @@ async def test_a_send_is_a_message_and_then_a_count(
     }
     assert (message.name, message.sequence) == (MESSAGE, sent.sequence)
     assert (count.name, count.sequence, count.payload) == (UNREAD_COUNT, 2, 1)
+    # The sender's other devices show what was sent from this one.
+    (own,) = published.of(harry.id)
+    assert (own.name, own.sequence) == (MESSAGE_SENT, 1)
+    assert own.payload == {
+        "id": sent.id,
+        "to": "gitau",
+        "body": "hello\nyou",
+        "sent_at": sent.sent_at,
+        "key": None,
+    }
 
 
 @both
@@ -342,7 +362,7 @@ async def test_it_is_published_only_once_it_is_committed(
 
     engine.bus.publish = look  # type: ignore[method-assign]
     await harry.send("gitau", "hello")
-    assert seen == [1]
+    assert set(seen) == {1}
 
 
 async def test_what_happened_to_several_is_published_to_each(engine: Engine) -> None:

@@ -16,9 +16,9 @@ addresses figures events sse headers http1
 subscriber endings
 together sqlite_driver database models schema pages texts avatar
 passwords accounts sign_ins cookies
-pruning notifications
+pruning notifications numbering
 names centre choices
-posts messages sending
+posts messages conversations message_changes search drafts storing sending
 bus redis_servers redis_cluster redis_listener redis_publisher
 redis_subscriptions redis_node redis_bus
 hub engine stream drain health
