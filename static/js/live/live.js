@@ -6,6 +6,8 @@ import { Cursor } from "./cursor.js";
 import { Tabs, canShare } from "./tabs.js";
 
 const NOTIFICATIONS_URL = "/notifications";
+// What some pages listen to and others do not: whichever tab leads must hear it for all of them.
+const NAMES = ["message_sent", "message_deleted", "conversation_read"];
 // A page that reloads on `reset` and is told `reset` again must not reload for ever.
 const RESET_KEY = "notifier-reset-at";
 const RESET_AGAIN_MS = 60_000;
@@ -22,12 +24,14 @@ export class Live {
     this.#page = page;
     this.#showState = showState;
     this.#cursor = new Cursor(Number(page.cursor), (event) =>
-      this.#handlers.get(event.name)?.(event),
+      this.#tell(event),
     );
   }
 
+  // Several may listen to one name; each is told, in the order in which they came.
   on(name, handler) {
-    this.#handlers.set(name, handler);
+    if (!this.#handlers.has(name)) this.#handlers.set(name, []);
+    this.#handlers.get(name).push(handler);
   }
 
   start() {
@@ -36,7 +40,7 @@ export class Live {
       streamUrl: this.#page.streamUrl,
       notificationsUrl: NOTIFICATIONS_URL,
       heartbeatMs: Number(this.#page.heartbeat) * 1000,
-      names: [...this.#handlers.keys()],
+      names: [...new Set([...NAMES, ...this.#handlers.keys()])],
       cursor: () => this.#cursor.sequence,
       sequence: () => this.#cursor.sequence,
       fetchAfter: () => this.#cursor.hold(() => this.#fetchAfter()),
@@ -55,6 +59,10 @@ export class Live {
     window.addEventListener("online", () => this.#way.nudge());
     window.addEventListener("offline", () => this.#way.lostNetwork());
     document.addEventListener("visibilitychange", () => this.#way.nudge());
+  }
+
+  #tell(event) {
+    for (const handler of this.#handlers.get(event.name) ?? []) handler(event);
   }
 
   async #fetchAfter() {
