@@ -28,6 +28,8 @@ from notifier.sending import Sending
 from notifier.settings import Settings
 from notifier.subscriber import Subscriber
 from notifier.together import Together
+from notifier.typing_signal import Typing
+from notifier.whereabouts import Whereabouts
 
 log = structlog.get_logger("notifier.engine")
 
@@ -74,6 +76,8 @@ class Engine:
         self.sending = Sending(
             self.database, self.publish, kept_notifications=settings.kept_notifications
         )
+        self.whereabouts = Whereabouts(self.database, self.publish)
+        self.typing = Typing(self.database, self.publish)
         self.catch_up: Together[ReadFrom, Backlog] = Together(
             self._backlogs,
             most=CATCH_UP_MOST,

@@ -19,7 +19,7 @@ BUS_MESSAGE_MAX_BYTES = 256 * 1024
 SEQUENCE_MAX = 2**63 - 1
 NAME_MAX_CHARACTERS = 64
 # A signal is a name and a few words; whoever has more to say has an event.
-SIGNAL_MAX_BYTES = 2 * 1024
+SIGNAL_MAX_BYTES = 4 * 1024
 # Begins the line of a signal on the bus: no JSON begins with it, so an event's way is not longer.
 _SIGNAL_MARK = b"~"
 # Names that were found good, so that thousands of events a second are not checked letter by

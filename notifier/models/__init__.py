@@ -12,6 +12,7 @@ from notifier.models.messages import Message
 from notifier.models.notifications import Notification
 from notifier.models.people import SignIn, User
 from notifier.models.posts import Post
+from notifier.models.presence import Presence
 
 __all__ = [
     "HASH_CHARACTERS",
@@ -25,6 +26,7 @@ __all__ = [
     "Notification",
     "Number",
     "Post",
+    "Presence",
     "PushSubscription",
     "SignIn",
     "User",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Double, ForeignKey, String, Text, false
+from sqlalchemy import BigInteger, Boolean, Double, ForeignKey, String, Text, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from notifier.models.base import HASH_CHARACTERS, Base, Number
@@ -30,6 +30,9 @@ class User(Base):
     pruned_sequence: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     # Made by `notifier seed`; nobody real stands behind it.
     is_demo: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    # What others may be told of this person; see discretion.py.
+    shows_seen: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
+    shows_presence: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
 
 
 class SignIn(Base):

@@ -80,7 +80,7 @@ def test_a_signal_has_no_number_and_leaves_the_cursor_alone(signal: Signal) -> N
     assert (got.last_event_id, source.last_event_id) == ("41", "41")
 
 
-@pytest.mark.parametrize(("name", "payload"), [("ping", 1), ("a b", 1), ("typing", "x" * 2_048)])
+@pytest.mark.parametrize(("name", "payload"), [("ping", 1), ("a b", 1), ("typing", "x" * 4_096)])
 def test_a_signal_is_small_and_has_a_name(name: str, payload: object) -> None:
     with pytest.raises(ValueError, match=r"name|bytes"):
         Signal.make(7, name, payload, 1.0)

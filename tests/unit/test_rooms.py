@@ -19,9 +19,10 @@ passwords accounts sign_ins cookies
 pruning notifications numbering
 names centre choices
 posts messages conversations message_changes search drafts storing sending
+discretion presence whereabouts typing_signal
 bus redis_servers redis_cluster redis_listener redis_publisher
 redis_subscriptions redis_node redis_bus
-hub engine stream drain health
+hub engine seen stream drain health
 seed
 web
 gateway_answers gateway_request gateway_connection gateway
