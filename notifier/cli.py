@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from notifier.commands import configured, notify, serving
+from notifier.commands.doctor import doctor
 from notifier.errors import NotifierError, SettingsError
 from notifier.supervisor import EXIT_MISCONFIGURED
 
@@ -44,7 +45,7 @@ def main(ctx: click.Context) -> None:
     """
 
 
-for command in (serving.serve, serving.gateway, serving.process, notify.notify):
+for command in (serving.serve, serving.gateway, serving.process, doctor, notify.notify):
     main.add_command(command)
 
 

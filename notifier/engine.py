@@ -92,6 +92,8 @@ class Engine:
         # Attempts to sign in that were refused, by cause.
         self.sign_ins_refused: Counter[str] = Counter()
         # When reconcile last came to its end, and how late the loop's timers are (loop time).
+        # Answers under way at `sse.PROBE_PATH`.
+        self.probes = 0
         self.reconciled_at = 0.0
         self.loop_lag = Histogram()
         self.draining = False

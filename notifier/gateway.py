@@ -60,6 +60,7 @@ class Gateway:
         self.closing: dict[OneRequest, float] = {}
         self.streaming: deque[Connection] = deque()
         self._rung: list[Connection] = []
+        self._probes = 0
         self._loop = asyncio.get_running_loop()
         self._look_seconds = min(
             settings.heartbeat_seconds / LOOKS_PER_BEAT,
@@ -187,11 +188,25 @@ class Gateway:
             task = self._loop.create_task(self._readyz(connection))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        elif wanted.path == sse.PROBE_PATH and wanted.method == "GET":
+            self._probe(connection)
         elif wanted.path == "/metrics" and self._may_see_metrics(wanted):
             text = health.metrics(self.engine).decode()
             connection.answer(Answer(200, text, content_type=health.METRICS_CONTENT_TYPE))
         else:
             connection.answer(NOT_FOUND)
+
+    def _probe(self, connection: Connection) -> None:
+        if self._probes >= sse.PROBES_MOST:
+            connection.answer(Answer(503, "Too many are trying this.\n"))
+            return
+        self._probes += 1
+        self._loop.call_later(sse.PROBE_SECONDS, self._probed)
+        first = self.answers.stream_head + sse.retry()
+        connection.answer_in_two(first, sse.PING, sse.PROBE_SECONDS)
+
+    def _probed(self) -> None:
+        self._probes -= 1
 
     async def _readyz(self, connection: Connection) -> None:
         missing = await health.missing(self.engine)

@@ -59,6 +59,12 @@ class OneRequest(asyncio.Protocol):
         with_body = self._wanted is None or self._wanted.method != "HEAD"
         self._last_words(self._gateway.answers.short(answer, with_body=with_body))
 
+    def answer_in_two(self, first: bytes, second: bytes, seconds: float) -> None:
+        """An answer whose second half comes later."""
+        if self._transport is not None:
+            self._transport.write(first)
+            asyncio.get_running_loop().call_later(seconds, self._last_words, second)
+
     def _last_words(self, data: bytes) -> None:
         transport = self._transport
         if transport is None or transport.is_closing():

@@ -35,7 +35,7 @@ class RedisBus:
     """Carries each recipient's messages through Redis, of whatever kind."""
 
     def __init__(self, url: str, prefix: str, ca_file: str = "") -> None:
-        self._servers = _servers(RedisAddress.parse(url, ca_file))
+        self._servers = servers_at(RedisAddress.parse(url, ca_file))
         self._prefix = f"{prefix}:".encode()
         self._receiver: Receiver | None = None
         self._nodes: dict[Node, RedisNode] = {}
@@ -209,7 +209,8 @@ class RedisBus:
         self.gap()
 
 
-def _servers(address: RedisAddress) -> RedisServers:
+def servers_at(address: RedisAddress) -> RedisServers:
+    """What finds the nodes of whatever kind of Redis is at `address`."""
     match address.kind:
         case Kind.SENTINEL:
             return SentinelRedis(address)

@@ -29,6 +29,13 @@ RETRY_MAX_MS = 4_500
 TOO_MANY_RETRY_MS = 300_000
 TOO_MANY = b"retry: %d\n\nevent: too_many\ndata: {}\n\n" % TOO_MANY_RETRY_MS
 
+# What shows whether a proxy holds streams back: two pieces this far apart, for everybody who asks.
+# It stands below /stream so that a proxy treats it as one.
+PROBE_PATH = "/stream/probe"
+PROBE_SECONDS = 1.0
+# Of one process at once; nobody needs more, and it costs no sign-in.
+PROBES_MOST = 20
+
 # One repetition only: with `0*` before it, 30 KB of zeros and a letter would take seconds.
 _NUMBER = re.compile(r"([+-]?)([0-9]+)")
 # 2**63 - 1 has 19 digits.

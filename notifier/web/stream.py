@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+
 from quart import Blueprint, Response, request
 
 from notifier import sse
 from notifier.stream import web_stream
-from notifier.web.sign_in import login_required, signed_in
+from notifier.web.sign_in import login_required, public, signed_in
 from notifier.web.site import site
 
 blueprint = Blueprint("stream", __name__)
+
+
+@blueprint.get(sse.PROBE_PATH)
+@public
+async def probe() -> Response:
+    """Two pieces of a stream, for everybody: what shows whether a proxy holds streams back."""
+    engine = site().engine
+    if engine.probes >= sse.PROBES_MOST:
+        return Response("Too many are trying this.\n", 503, mimetype="text/plain")
+
+    async def pieces() -> AsyncIterator[bytes]:
+        engine.probes += 1
+        try:
+            yield sse.retry()
+            await asyncio.sleep(sse.PROBE_SECONDS)
+            yield sse.PING
+        finally:
+            engine.probes -= 1
+
+    if request.method == "HEAD":
+        return Response(b"", 200, sse.HEADERS)
+    return Response(pieces(), 200, sse.HEADERS)
 
 
 @blueprint.get("/stream")

@@ -17,6 +17,7 @@ PUBLIC = {
     "/static/v-<version>/<path:name>",
     "/language",
     "/healthz",
+    "/stream/probe",
     "/readyz",
     "/metrics",
 }

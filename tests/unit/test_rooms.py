@@ -27,7 +27,7 @@ seed
 web
 gateway_answers gateway_request gateway_connection gateway
 sockets supervisor exposition
-app web_process gateway_process asgi commands cli __main__
+app web_process gateway_process asgi doctor commands cli __main__
 """
 ORDER = ROOMS.split()
 # A module beyond this is asked which noun wants a room of its own; the design says "about 250".
