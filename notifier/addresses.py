@@ -1,8 +1,10 @@
-"""Which address a request comes from, in the unit in which addresses are handed out."""
+"""Which address a request comes from, in the unit in which addresses are handed out; and how many
+streams each of them has."""
 
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 
 # A household or a phone gets at least this much of IPv6, and may use any address within it.
 IPV6_PREFIX = 64
@@ -28,3 +30,25 @@ def seen_from(peer: str, forwarded: str, trusted_proxies: int) -> str:
             return str(ip.ipv4_mapped)
         return str(ipaddress.ip_network((ip, IPV6_PREFIX), strict=False))
     return str(ip)
+
+
+class Addresses:
+    """The streams that each address has open in this process, up to `most`; 0 for no limit."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._streams: Counter[str] = Counter()
+
+    def has_room(self, address: str) -> bool:
+        """Whether one more may be opened from there."""
+        return not self._most or self._streams.get(address, 0) < self._most
+
+    def take(self, address: str) -> None:
+        """A stream begins; its place is given back when it is over."""
+        self._streams[address] += 1
+
+    def give_back(self, address: str) -> None:
+        """A stream is over: an address with none is not remembered."""
+        self._streams[address] -= 1
+        if not self._streams[address]:
+            del self._streams[address]

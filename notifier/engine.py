@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from notifier import notifications, pruning, sign_ins
+from notifier.addresses import Addresses
 from notifier.bus import Bus, MemoryBus
 from notifier.database import Database
 from notifier.errors import Unavailable
@@ -71,10 +72,15 @@ class Engine:
             else MemoryBus()
         )
         self.hub = Hub(self.bus, streams_per_person=settings.streams_per_person)
+        # Of the web door. Load tests come from one address: the switch for them lifts this too.
+        self.addresses = Addresses(settings.streams_per_address if settings.limits_on else 0)
         self.sign_ins = sign_ins.SignIns(self.database, gather_seconds=PAGE_GATHER_SECONDS)
         self.stream_sign_ins = sign_ins.SignIns(self.database, gather_seconds=GATHER_SECONDS)
         self.sending = Sending(
-            self.database, self.publish, kept_notifications=settings.kept_notifications
+            self.database,
+            self.publish,
+            kept_notifications=settings.kept_notifications,
+            strangers_per_day=settings.strangers_per_day if settings.limits_on else 0,
         )
         self.whereabouts = Whereabouts(self.database, self.publish)
         self.typing = Typing(self.database, self.publish)
@@ -89,11 +95,11 @@ class Engine:
         self.repairs = 0
         self.catch_ups = 0
         self.published = 0
+        # Answers under way at `sse.PROBE_PATH`.
+        self.probes = 0
         # Attempts to sign in that were refused, by cause.
         self.sign_ins_refused: Counter[str] = Counter()
         # When reconcile last came to its end, and how late the loop's timers are (loop time).
-        # Answers under way at `sse.PROBE_PATH`.
-        self.probes = 0
         self.reconciled_at = 0.0
         self.loop_lag = Histogram()
         self.draining = False

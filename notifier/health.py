@@ -78,6 +78,7 @@ class _EngineCollector(Collector):
         yield _gauge("streams", "Streams open now", hub.streams)
         yield _gauge("streams_behind", "Streams that are behind now", hub.behind)
         yield _gauge("recipients", "People with a stream here", hub.recipients)
+        yield _gauge("asyncio_tasks", "Tasks of the process's loop", len(asyncio.all_tasks()))
         yield _gauge("draining", "1 when this process is going away", int(engine.draining))
         yield _gauge("bus_up", "1 when the bus works", int(not engine.bus.trouble))
         yield _gauge(

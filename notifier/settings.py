@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     public_url: str = ""
     stream_url: str = ""
     rate_limits: Literal["on", "off"] = "on"
+    # People who had not written before that one person may write to. Whoever gathers a class or a
+    # club writes to some dozens; more than that in a day is advertising.
+    strangers_per_day: int = Field(50, ge=1, le=100_000)
     # How many proxies in front of us add an X-Forwarded-For entry that may be believed.
     trusted_proxies: int = Field(0, ge=0, le=8)
     metrics_token: str = Field("", repr=False)
@@ -62,7 +65,7 @@ class Settings(BaseSettings):
     stream_age_seconds: float = Field(600, gt=0, le=86_400)
     streams_per_person: int = Field(64, ge=1, le=10_000)
     streams_per_process: int = Field(100_000, ge=1, le=1_000_000)
-    # Of one gateway process; 0 for no limit. Needs `trusted_proxies` behind a proxy.
+    # Of one process; 0 for no limit. Needs `trusted_proxies` behind a proxy.
     streams_per_address: int = Field(1000, ge=0, le=1_000_000)
     drain_seconds: float = Field(5, ge=0, le=300)
 

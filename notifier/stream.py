@@ -23,12 +23,14 @@ CONFIRM_SECONDS = 2.0
 CATCH_UP_RETRY_SECONDS = 1.0
 
 
-async def web_stream(engine: Engine, who: SignedIn, cursor: int | None) -> AsyncIterator[bytes]:
-    """The bytes of one stream of `who`, from `cursor` (None: from the present state).
+async def web_stream(
+    engine: Engine, who: SignedIn, cursor: int | None, address: str = ""
+) -> AsyncIterator[bytes]:
+    """The bytes of one stream of `who` at `address`, from `cursor` (None: from the present state).
 
     Ends by itself with its age, at sign-out, at a reset and when the process drains.
     """
-    if not engine.hub.has_room(who.person_id):
+    if not (engine.hub.has_room(who.person_id) and engine.addresses.has_room(address)):
         engine.hub.counts["too_many"] += 1
         yield sse.TOO_MANY
         return
@@ -39,6 +41,7 @@ async def web_stream(engine: Engine, who: SignedIn, cursor: int | None) -> Async
     started = loop.time()
     # The slot is taken here, inside the generator: one that never starts takes none.
     confirmed = engine.hub.join(subscriber)
+    engine.addresses.take(address)
     try:
         yield sse.retry()
         if confirmed is not None:
@@ -53,6 +56,7 @@ async def web_stream(engine: Engine, who: SignedIn, cursor: int | None) -> Async
             await asyncio.sleep(0)
     finally:
         engine.hub.leave(subscriber)
+        engine.addresses.give_back(address)
         subscriber.close(Ending.LEFT)
 
 

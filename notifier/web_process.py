@@ -11,7 +11,7 @@ import uvloop
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from notifier import health, schema
+from notifier import early_answers, health, schema
 from notifier.app import create_app
 from notifier.drain import drain
 from notifier.engine import Engine
@@ -54,6 +54,7 @@ async def _serve(
     settings: Settings, fd: int, ready: Callable[[], None], metrics_fd: int | None
 ) -> None:
     app = create_app(settings)
+    early_answers.protect(settings)
     engine: Engine = app.extensions["notifier"].engine
     # The app does it too, but what is raised in there hypercorn turns into another error.
     await schema.check(engine.database)

@@ -9,6 +9,7 @@ from quart import Blueprint, Response, request
 
 from notifier import sse
 from notifier.stream import web_stream
+from notifier.web.limits import address
 from notifier.web.sign_in import login_required, public, signed_in
 from notifier.web.site import site
 
@@ -51,7 +52,8 @@ async def stream() -> Response:
     # The header is what a reconnecting browser sends by itself, so it is the newer one.
     given = request.headers.get("Last-Event-ID") or request.args.get("last_event_id")
     cursor = sse.parse_cursor(given)
-    response = Response(web_stream(engine, await signed_in(), cursor), 200, sse.HEADERS)
+    pieces = web_stream(engine, await signed_in(), cursor, address())
+    response = Response(pieces, 200, sse.HEADERS)
     # Quart would end every response after 60 s.
     response.timeout = None
     return response

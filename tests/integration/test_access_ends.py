@@ -6,8 +6,10 @@ import asyncio
 from collections import Counter
 from contextlib import AsyncExitStack
 
+import pytest
+
 from tests.conftest import Guests
-from tests.doors import Doors
+from tests.doors import DOOR_NAMES, Doors
 from tests.integration.conftest import joined
 from tests.person import PASSWORD, Person
 
@@ -119,11 +121,12 @@ async def test_a_cookie_in_quotes_or_twice_is_read_alike_at_both_doors(
             assert answer.status == status, (door.name, header)
 
 
-async def test_one_address_has_so_many_streams_at_a_gateway_and_no_more(
-    hasty: Doors, lodger: Person
+@pytest.mark.parametrize("name", DOOR_NAMES)
+async def test_one_address_has_so_many_streams_and_no_more(
+    hasty: Doors, lodger: Person, name: str
 ) -> None:
-    neighbour = await joined(hasty, "neighbour")
-    door = hasty.gateway
+    neighbour = await joined(hasty, f"neighbour-{name}")
+    door = hasty.named(name)
     async with (
         door.visitor(lodger).stream() as first,
         door.visitor(lodger).stream(),
@@ -142,9 +145,12 @@ async def test_one_address_has_so_many_streams_at_a_gateway_and_no_more(
         await door.streams(1)
 
 
-async def test_an_address_that_opens_all_at_once_gets_no_more_either(hasty: Doors) -> None:
-    door = hasty.gateway
-    people = [await joined(hasty, name) for name in ("ann", "ben", "cleo")]
+@pytest.mark.parametrize("name", DOOR_NAMES)
+async def test_an_address_that_opens_all_at_once_gets_no_more_either(
+    hasty: Doors, name: str
+) -> None:
+    door = hasty.named(name)
+    people = [await joined(hasty, f"{who}-{name}") for who in ("ann", "ben", "cleo")]
     async with AsyncExitStack() as stack:
         streams = await asyncio.gather(
             *(stack.enter_async_context(door.visitor(person).stream()) for person in people * 2)

@@ -14,6 +14,7 @@ from tests.doors import METRICS_TOKEN, Door, Doors
 from tests.exchange import Answer, request
 from tests.integration.test_routes import routes
 from tests.person import Person
+from tests.wire import replies, say
 
 KEY = "only for the tests, and long enough"
 
@@ -113,6 +114,22 @@ async def test_a_page_from_elsewhere_may_not_listen_at_the_gateway(
     assert allowed.status == 200
     assert allowed.header("access-control-allow-credentials") == "true"
     assert allowed.header("vary") == "Origin"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"no HTTP at all\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * 40_000, 431),
+    ],
+    ids=["no HTTP", "endless head"],
+)
+async def test_what_never_reaches_the_app_is_answered_alike(
+    door: Door, sent: bytes, status: int
+) -> None:
+    (reply,) = replies(await say(door.port, sent))
+    assert reply.status == status
+    assert_protected(Answer(status, list(reply.headers.items()), b""), str(status))
 
 
 def https() -> Settings:

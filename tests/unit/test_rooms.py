@@ -15,18 +15,20 @@ paths languages errors redis_addresses settings logs
 addresses figures events sse headers http1
 subscriber endings
 together sqlite_driver database models schema pages texts avatar
-passwords accounts sign_ins cookies
+passwords accounts sign_ins devices cookies
 pruning notifications numbering
-names centre choices
+names centre choices safety
 posts messages conversations message_changes search drafts storing sending
 discretion presence whereabouts typing_signal
+blocking reports belongings exports leaving
 bus redis_servers redis_cluster redis_listener redis_publisher
 redis_subscriptions redis_node redis_bus
-hub engine seen stream drain health
+hub engine seen stream drain health exporter
 seed
 web
 gateway_answers gateway_request gateway_connection gateway
 sockets supervisor exposition
+early_answers
 app web_process gateway_process asgi doctor commands cli __main__
 """
 ORDER = ROOMS.split()
