@@ -15,6 +15,7 @@ from notifier.web import (
     accounts,
     assets,
     centre,
+    diagnostics,
     health,
     languages,
     messages,
@@ -23,6 +24,7 @@ from notifier.web import (
     profiles,
     stream,
 )
+from notifier.web import settings as settings_page
 from notifier.web.errors import install_errors
 from notifier.web.headers import add_headers
 from notifier.web.limits import Limits
@@ -36,12 +38,14 @@ BLUEPRINTS = (
     accounts,
     assets,
     centre,
+    diagnostics,
     health,
     languages,
     messages,
     notifications,
     posts,
     profiles,
+    settings_page,
     stream,
 )
 

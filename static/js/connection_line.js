@@ -1,5 +1,5 @@
-// The line that tells how this page is being told. It says nothing while all is well, and nothing
-// about a hiccup that is over before anybody could have noticed.
+// How this page is being told: a small word at the foot always, and a line at the top while it is
+// not as it should be; nothing about a hiccup that is over before anybody could have noticed.
 // It must never be the only sign of anything: the badge is right again as soon as it can be.
 
 import { text } from "./texts.js";
@@ -11,21 +11,31 @@ const SENTENCES = {
   offline: text("You are offline. New messages will show when you are back."),
   polling: text("Live updates do not get through here: looking for news every few seconds."),
 };
+const WORDS = {
+  connecting: text("Connecting…"),
+  live: text("Live"),
+  reconnecting: text("Reconnecting…"),
+  offline: text("Offline"),
+  polling: text("Every few seconds"),
+};
 
 export class ConnectionLine {
-  #element;
+  #line;
+  #word;
   #timer;
 
-  constructor(element) {
-    this.#element = element;
+  constructor(line, word) {
+    this.#line = line;
+    this.#word = word;
   }
 
   show(state) {
     clearTimeout(this.#timer);
     const wait = state === "reconnecting" ? HICCUP_MS : 0;
     this.#timer = setTimeout(() => {
-      this.#element.dataset.state = state;
-      this.#element.textContent = SENTENCES[state] ?? "";
+      this.#line.dataset.state = this.#word.dataset.state = state;
+      this.#line.textContent = SENTENCES[state] ?? "";
+      this.#word.textContent = WORDS[state] ?? "";
     }, wait);
   }
 }

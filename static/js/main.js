@@ -7,6 +7,7 @@ import { Badge } from "./badge.js";
 import { startCentre } from "./centre/start.js";
 import { ConnectionLine } from "./connection_line.js";
 import { watchCounters } from "./counter.js";
+import { Diagnostics } from "./diagnostics.js";
 import { Live } from "./live/live.js";
 import { followPerson } from "./live/person.js";
 import { watchMenu } from "./menu.js";
@@ -17,7 +18,7 @@ import { keepTimesFresh, refreshTimes } from "./times.js";
 const at = (id) => document.getElementById(id);
 
 function startLive(page) {
-  const line = new ConnectionLine(at("connection"));
+  const line = new ConnectionLine(at("connection"), at("told"));
   const announcer = new Announcer(at("announcer"));
   const arrivals = at("arrivals") && new Arrivals(at("arrivals"));
   const live = new Live(page, (state) => line.show(state));
@@ -31,7 +32,9 @@ function startLive(page) {
     arrivals.add();
     announcer.say("arrivals", arrivals.text);
   });
+  const diagnostics = at("diagnostics") && new Diagnostics(at("diagnostics"), page, live);
   live.start();
+  diagnostics?.start();
 }
 
 keepTimesFresh();

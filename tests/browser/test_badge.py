@@ -118,7 +118,7 @@ async def test_signing_out_in_one_tab_ends_the_other(
     (gitau,) = await people("gitau")
     hers = await browser_of(gitau)
     one, other = await open_window(hers), await open_window(hers, "/messages")
-    await one.locator("summary").click()
+    await one.locator(".menu summary").click()
     await one.get_by_role("button", name="Sign out").click()
     await one.wait_for_url("**/login*")
     await other.wait_for_url("**/login*")

@@ -14,6 +14,10 @@ export class Alone {
     this.#connection = new Connection(options, { ...hear, beat() {} });
   }
 
+  get role() {
+    return "alone";
+  }
+
   join() {
     this.#connection.start();
     this.nudge();

@@ -18,6 +18,9 @@ export class Live {
   #handlers = new Map();
   #showState;
   #way = null;
+  #watchers = [];
+  #state = "off";
+  #since = null;
 
   // page: the data attributes of <body>; showState(state) is told every change of state.
   constructor(page, showState) {
@@ -34,6 +37,16 @@ export class Live {
     this.#handlers.get(name).push(handler);
   }
 
+  // Every event, whatever its name: for who measures, not for who shows.
+  watch(watcher) {
+    this.#watchers.push(watcher);
+  }
+
+  // How this page is told: its state, since when, and who holds the stream.
+  facts() {
+    return { state: this.#state, since: this.#since, way: this.#way?.role ?? "alone" };
+  }
+
   start() {
     const options = {
       name: `notifier-stream-${this.#page.personId}`,
@@ -47,7 +60,7 @@ export class Live {
     };
     const hear = {
       event: (event) => this.#cursor.take(event),
-      state: (state) => this.#showState(state),
+      state: (state) => this.#changed(state),
       signedOut: () => this.#signedOut(),
       reset: () => this.#reset(),
     };
@@ -61,7 +74,15 @@ export class Live {
     document.addEventListener("visibilitychange", () => this.#way.nudge());
   }
 
+  #changed(state) {
+    // A leader says again and again how it is: only a change is news.
+    if (state !== this.#state) this.#since = new Date();
+    this.#state = state;
+    this.#showState(state);
+  }
+
   #tell(event) {
+    for (const watcher of this.#watchers) watcher(event);
     for (const handler of this.#handlers.get(event.name) ?? []) handler(event);
   }
 

@@ -41,6 +41,10 @@ export class Tabs {
     return this.#release !== null;
   }
 
+  get role() {
+    return this.leads ? "leads" : "follows";
+  }
+
   join() {
     if (this.#channel) return;
     this.#channel = new BroadcastChannel(this.#options.name);
