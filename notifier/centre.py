@@ -65,6 +65,9 @@ _UNSEEN = select(
         select(literal(1)).where(
             Message.recipient_id == bindparam("person"),
             Message.read_at.is_(None),
+            text("NOT withheld"),
+            # Of people who are muted nothing counts.
+            ~Message.quiet,
             Message.sequence > _SEEN_UP_TO,
         )
     ),

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, select, union_all
+from sqlalchemy import delete, func, select, text, union_all
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier.accounts import PROFILE, username_key
 from notifier.errors import NotFound
 from notifier.models import AnyRow, AnySelect, Conversation, Message, User
+from notifier.safety import hidden_from
 
 # About two phones high: what one looks at before the next part is there.
 WINDOW_MESSAGES = 30
@@ -87,7 +88,10 @@ async def lines(connection: AsyncConnection, person_id: int, before: int | None 
         .select_from(Conversation)
         .join(User, User.id == Conversation.other_id)
         .join(Message, Message.id == Conversation.last_message_id)
-        .where(Conversation.person_id == person_id)
+        .where(
+            Conversation.person_id == person_id,
+            Conversation.other_id.not_in(hidden_from(person_id)),
+        )
         .order_by(Conversation.last_message_id.desc())
         .limit(LIST_CONVERSATIONS + 1)
     )
@@ -124,6 +128,7 @@ async def unread_by_person(
             Message.recipient_id == person_id,
             Message.sender_id.in_(other_ids),
             Message.read_at.is_(None),
+            text("NOT withheld"),
         )
         .group_by(Message.sender_id)
     )
@@ -137,6 +142,7 @@ async def first_unread(connection: AsyncConnection, person_id: int, other_id: in
             Message.recipient_id == person_id,
             Message.sender_id == other_id,
             Message.read_at.is_(None),
+            text("NOT withheld"),
         )
     )
     return first
@@ -188,6 +194,8 @@ async def _part(
         query = select(*_COLUMNS).where(
             Message.sender_id == sender, Message.recipient_id == recipient
         )
+        if recipient == person_id:
+            query = query.where(~Message.withheld)
         if below is not None:
             query = query.where(Message.id < below)
         if above is not None:
@@ -214,13 +222,13 @@ _UPSERTS = {"sqlite": _upsert_for(sqlite), "postgresql": _upsert_for(postgresql)
 
 
 async def note_last(connection: AsyncConnection, stored: Iterable[tuple[int, int, int]]) -> None:
-    """Make messages the last ones of their conversations: each as sender, recipient and id.
+    """Make messages the last ones of people's conversations: each as person, other and id.
 
     The caller holds both people's rows, and of one pair the later message comes later.
     """
     last: dict[tuple[int, int], int] = {}
-    for sender_id, recipient_id, message_id in stored:
-        last[sender_id, recipient_id] = last[recipient_id, sender_id] = message_id
+    for person_id, other_id, message_id in stored:
+        last[person_id, other_id] = message_id
     await connection.execute(
         _UPSERTS[connection.dialect.name],
         [
@@ -231,12 +239,17 @@ async def note_last(connection: AsyncConnection, stored: Iterable[tuple[int, int
 
 
 async def find_last_again(connection: AsyncConnection, person_id: int, other_id: int) -> None:
-    """After a message is gone: which is the last one now, or that there is no conversation."""
-    rows = await _part(connection, person_id, other_id)
-    if rows:
-        await note_last(connection, [(person_id, other_id, rows[-1].id)])
-        return
-    pair = Conversation.person_id.in_([person_id, other_id]) & Conversation.other_id.in_(
-        [person_id, other_id]
-    )
-    await connection.execute(delete(Conversation).where(pair))
+    """After a message is gone: which is the last one now, or that there is no conversation.
+
+    Each of the two has their own answer: what is withheld only its sender sees.
+    """
+    for person, other in ((person_id, other_id), (other_id, person_id)):
+        rows = await _part(connection, person, other)
+        if rows:
+            await note_last(connection, [(person, other, rows[-1].id)])
+            continue
+        await connection.execute(
+            delete(Conversation).where(
+                Conversation.person_id == person, Conversation.other_id == other
+            )
+        )

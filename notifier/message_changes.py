@@ -37,7 +37,11 @@ async def read(
     Only these, for what was scrolled past is not read. With nothing unread among them this
     writes nothing.
     """
-    unread_ones = Message.recipient_id == person_id, Message.sender_id == other.id
+    unread_ones = (
+        Message.recipient_id == person_id,
+        Message.sender_id == other.id,
+        ~Message.withheld,
+    )
     wanted = (*unread_ones, Message.id.in_(message_ids[:READ_MOST]), Message.read_at.is_(None))
     async with database.read() as connection:
         if await connection.scalar(select(Message.id).where(*wanted).limit(1)) is None:
@@ -82,15 +86,14 @@ async def delete_sent(
         told = [
             Event(
                 sender_id, mine.first, DELETED, _gone(message, message.recipient), mine.timestamp
-            ),
-            Event(
-                message.recipient_id,
-                theirs.first,
-                DELETED,
-                _gone(message, message.sender),
-                theirs.timestamp,
-            ),
+            )
         ]
+        # Who has blocked the sender hears nothing of it, as of the message itself.
+        if not message.withheld:
+            gone = _gone(message, message.sender)
+            told.append(
+                Event(message.recipient_id, theirs.first, DELETED, gone, theirs.timestamp)
+            )
         count = await unread_count(connection, message.recipient_id)
         state = Event(message.recipient_id, theirs.first + 1, UNREAD_COUNT, count, theirs.timestamp)
         await notifications.store(connection, told, [state], kept_most=kept_most)
@@ -111,6 +114,7 @@ async def _own(connection: AsyncConnection, sender_id: int, message_id: int) -> 
             Message.sequence,
             Message.sender_sequence,
             Message.idempotency_hash,
+            Message.withheld,
             sender.c.username.label("sender"),
             recipient.c.username.label("recipient"),
         )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Result, func, null, select, union_all, update
+from sqlalchemy import Result, func, null, select, text, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
@@ -20,10 +20,13 @@ from notifier.events import Event
 from notifier.models import AnyRow, DeletedMessage, Message, User
 from notifier.notifications import Allotment, allot, last_sequence, store
 from notifier.pages import Page, paged
+from notifier.safety import hidden_from
 
 MESSAGE_MAX_CHARACTERS = 140
 UNREAD_COUNT = "unread_message_count"
 MESSAGE = "message"
+# The same of a person whom the recipient has muted.
+QUIET_MESSAGE = "quiet_message"
 # What the sender's own devices are told.
 MESSAGE_SENT = "message_sent"
 
@@ -65,10 +68,15 @@ async def unread_count(connection: AsyncConnection, person_id: int) -> int:
 
 
 async def unread_counts(connection: AsyncConnection, person_ids: Sequence[int]) -> dict[int, int]:
-    """The unread count of each of `person_ids`."""
+    """The unread count of each of `person_ids`; those of muted people do not count."""
     rows = await connection.execute(
         select(Message.recipient_id, func.count())
-        .where(Message.recipient_id.in_(person_ids), Message.read_at.is_(None))
+        .where(
+            Message.recipient_id.in_(person_ids),
+            Message.read_at.is_(None),
+            text("NOT withheld"),
+            ~Message.quiet,
+        )
         .group_by(Message.recipient_id)
     )
     return dict.fromkeys(person_ids, 0) | {row[0]: row[1] for row in rows}
@@ -77,7 +85,12 @@ async def unread_counts(connection: AsyncConnection, person_ids: Sequence[int]) 
 async def sent_box(connection: AsyncConnection, person_id: int, number: int, per_page: int) -> Page:
     """A page of what a person sent, newest first."""
     return await paged(
-        connection, _MESSAGES.where(Message.sender_id == person_id), number, per_page
+        connection,
+        _MESSAGES.where(
+            Message.sender_id == person_id, Message.recipient_id.not_in(hidden_from(person_id))
+        ),
+        number,
+        per_page,
     )
 
 
@@ -105,7 +118,10 @@ async def open_inbox(
 
 async def _inbox(connection: AsyncConnection, person_id: int, number: int, per_page: int) -> Inbox:
     page = await paged(
-        connection, _MESSAGES.where(Message.recipient_id == person_id), number, per_page
+        connection,
+        _MESSAGES.where(Message.recipient_id == person_id, ~Message.withheld),
+        number,
+        per_page,
     )
     return Inbox(
         page,
@@ -122,7 +138,9 @@ async def _mark_read(connection: AsyncConnection, person_id: int, taken: Allotme
     """
     await connection.execute(
         update(Message)
-        .where(Message.recipient_id == person_id, Message.read_at.is_(None))
+        .where(
+            Message.recipient_id == person_id, Message.read_at.is_(None), text("NOT withheld")
+        )
         .values(read_at=time.time())
     )
     unread = await unread_count(connection, person_id)

@@ -24,6 +24,7 @@ LINK_MAX_CHARACTERS = 500
 UNLISTED = frozenset(
     {
         "message_sent",
+        "quiet_message",
         "message_deleted",
         "conversation_read",
         "unread_message_count",
@@ -64,6 +65,10 @@ def _announcement(payload: Any) -> Line:
     return Line(title, _text(payload, "text"), _link(payload))
 
 
+def _warning(payload: Any) -> Line:
+    return Line(_("A warning from the moderators"), _text(payload, "text"), "")
+
+
 def _export_progress(payload: Any) -> Line:
     percent = payload.get("percent") if isinstance(payload, dict) else None
     if not isinstance(percent, int | float) or isinstance(percent, bool):
@@ -80,6 +85,7 @@ NAMES = {
         Name(MESSAGE, Sentence("Messages"), "message", _message),
         Name("announcement", Sentence("Announcements"), "announcement", _announcement),
         Name("export_progress", Sentence("Exports"), "progress", _export_progress),
+        Name("warning", Sentence("Warnings"), "announcement", _warning),
     )
 }
 

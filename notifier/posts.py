@@ -15,6 +15,7 @@ from notifier.database import Database
 from notifier.languages import Sentence
 from notifier.models import Post, User
 from notifier.pages import Page, paged
+from notifier.safety import hidden_from
 
 POST_MAX_CHARACTERS = 140
 
@@ -34,9 +35,12 @@ async def write(database: Database, author_id: int, body: str) -> int:
         return result.scalar_one()
 
 
-async def everybody(connection: AsyncConnection, number: int, per_page: int) -> Page:
-    """A page of all posts, newest first: rows with `id, author, body, posted_at`."""
-    return await paged(connection, _POSTS, number, per_page)
+async def everybody(
+    connection: AsyncConnection, person_id: int, number: int, per_page: int
+) -> Page:
+    """A page of all posts that a person sees, newest first: `id, author, body, posted_at`."""
+    seen = _POSTS.where(Post.author_id.not_in(hidden_from(person_id)))
+    return await paged(connection, seen, number, per_page)
 
 
 async def by_author(

@@ -16,6 +16,7 @@ from sqlalchemy.orm import aliased
 
 from notifier.accounts import username_key
 from notifier.models import AnyRow, Message, User
+from notifier.safety import hidden_from
 
 # What a list under a field can hold without scrolling.
 PEOPLE_MOST = 8
@@ -47,7 +48,7 @@ async def people(connection: AsyncConnection, person_id: int, asked: str) -> Seq
         return []
     query = (
         select(User.id, User.username)
-        .where(User.id != person_id)
+        .where(User.id != person_id, User.id.not_in(hidden_from(person_id)))
         .order_by(User.username_key)
         .limit(PEOPLE_MOST)
     )

@@ -26,6 +26,7 @@ from notifier.events import SEQUENCE_MAX, Event
 from notifier.messages import MESSAGE, UNREAD_COUNT, unread_count
 from notifier.models import Message, Post, User
 from notifier.passwords import Passwords
+from notifier.safety import upsert_ties
 
 # The two that a newcomer signs in as; `scripts/demo` and the README name them.
 GUIDES = ("harry", "gitau")
@@ -222,10 +223,14 @@ async def _write_messages(
     await note_last(
         connection,
         [
-            (row["sender_id"], row["recipient_id"], event.payload["id"])
+            (row[one], row[other], event.payload["id"])
             for row, event in zip(rows, kept, strict=True)
+            for one, other in (("sender_id", "recipient_id"), ("recipient_id", "sender_id"))
         ],
     )
+    first = {(row["sender_id"], row["recipient_id"]): row["sent_at"] for row in reversed(rows)}
+    ties = [{"person_id": a, "other_id": b, "wrote_at": at} for (a, b), at in first.items()]
+    await upsert_ties(connection, ties, "wrote_at")
     # Nothing is pruned here; the next real event does that.
     await notifications.store(connection, kept, states, kept_most=SEQUENCE_MAX)
     return len(rows)

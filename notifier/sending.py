@@ -40,10 +40,12 @@ class Sending:
         publish: Callable[[Sequence[Event]], None],
         *,
         kept_notifications: int,
+        strangers_per_day: int = 0,
     ) -> None:
         self._database = database
         self._publish = publish
         self._kept_most = kept_notifications
+        self._strangers_most = strangers_per_day
         # From a draft until it was stored, or was not.
         self.times = Histogram()
         self._together: Together[Draft, Sent] = Together(
@@ -86,6 +88,11 @@ class Sending:
 
     async def _store(self, drafts: Sequence[Draft]) -> list[Sent | Exception]:
         async with self._database.write() as connection:
-            answers, events = await store_messages(connection, drafts, kept_most=self._kept_most)
+            answers, events = await store_messages(
+                connection,
+                drafts,
+                kept_most=self._kept_most,
+                strangers_most=self._strangers_most,
+            )
         self._publish(events)
         return answers

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier.accounts import check_password, username_key
 from notifier.database import Database
-from notifier.errors import Refused, Unavailable
+from notifier.errors import Forbidden, Refused, Unavailable
 from notifier.events import Ended
 from notifier.models import SignIn, User
 from notifier.passwords import Passwords
@@ -130,7 +130,8 @@ async def sign_in(
 ) -> tuple[str, list[Ended]] | None:
     """A new sign-in: its `auth_id`, and what to publish. None for a wrong name or password.
 
-    Both take the same time. Every sign-in is new, so a planted cookie gains nobody anything.
+    Both take the same time. Raises `Forbidden` for who is suspended, if the password is right.
+    Every sign-in is new, so a planted cookie gains nobody anything.
     """
     async with database.read() as connection:
         result = await connection.execute(
@@ -163,7 +164,12 @@ async def start(
     browser: str = "",
     address: str = "",
 ) -> str:
-    """Store a new sign-in of a person; its `auth_id`."""
+    """Store a new sign-in of a person; its `auth_id`. Raises `Forbidden` for who is suspended.
+
+    The caller holds the person's lock, so that no suspension can come between look and commit.
+    """
+    if await connection.scalar(select(User.suspended_at).where(User.id == person_id)) is not None:
+        raise Forbidden("This account is suspended. The moderators of this site can lift that.")
     auth_id = f"{person_id}.{secrets.token_urlsafe(AUTH_ID_BYTES)}"
     now = time.time()
     await connection.execute(
@@ -219,14 +225,14 @@ async def change_password(
     old: str,
     new: str,
     *,
-    remember: bool = False,
     browser: str = "",
     address: str = "",
-) -> tuple[str, list[Ended]]:
+) -> tuple[str, bool, list[Ended]]:
     """Store a new password and end every sign-in of the person, this one too.
 
-    Returns the `auth_id` of the new sign-in that this browser gets instead, and what to
-    publish. Raises `Refused` when `old` is wrong or `new` cannot be a password.
+    Returns the `auth_id` of the new sign-in that this browser gets instead, whether it is
+    remembered (as the one before was), and what to publish. Raises `Refused` when `old` is wrong
+    or `new` cannot be a password.
     """
     async with database.read() as connection:
         result = await connection.execute(
@@ -240,11 +246,15 @@ async def change_password(
         await connection.execute(
             update(User).where(User.id == who.person_id).values(password_hash=new_hash)
         )
+        lasts = await connection.scalar(
+            select(SignIn.expires_at - SignIn.created_at).where(SignIn.id == who.sign_in_id)
+        )
+        remember = lasts is not None and lasts > SESSION_SECONDS
         ended = await end_all(connection, who.person_id)
         auth_id = await start(
             connection, who.person_id, remember=remember, browser=browser, address=address
         )
-    return auth_id, ended
+    return auth_id, remember, ended
 
 
 async def remove_expired(database: Database) -> None:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier.accounts import username_key
@@ -19,26 +19,43 @@ from notifier.drafts import TO_ONESELF, Draft, Sent
 from notifier.errors import NotFound, Refused
 from notifier.events import Event
 from notifier.languages import Sentence
-from notifier.messages import MESSAGE, MESSAGE_SENT, UNREAD_COUNT, find_sent, unread_counts
+from notifier.messages import MESSAGE, MESSAGE_SENT, QUIET_MESSAGE, UNREAD_COUNT, find_sent, unread_counts
 from notifier.models import AnyRow, Message, User
 from notifier.notifications import store
 from notifier.numbering import Numbers, allot_all
+from notifier.safety import Letter, Verdict, judge
 
 OTHER_MESSAGE = Sentence("This Idempotency-Key was used for another message.")
 DELETED = Sentence("You have deleted this message.")
+# Everybody concerned, locked in the order of their ids before anything about them is asked: so a
+# block that commits meanwhile is either seen here or sees the message.
+_PARTICIPANTS = (
+    select(User.id, User.username, User.username_key, User.who_may_write)
+    .where(
+        User.username_key.in_(bindparam("names", expanding=True))
+        | User.id.in_(bindparam("senders", expanding=True))
+    )
+    .order_by(User.id)
+    .with_for_update()
+)
 
 
 async def store_messages(
-    connection: AsyncConnection, drafts: Sequence[Draft], *, kept_most: int
+    connection: AsyncConnection,
+    drafts: Sequence[Draft],
+    *,
+    kept_most: int,
+    strangers_most: int = 0,
 ) -> tuple[list[Sent | Exception], list[Event]]:
     """Store `drafts` in the caller's transaction.
 
     Returns an answer for each (a `Sent` or why not), and the events to publish after the
     commit: for each recipient their messages and then one unread count, for each sender what
-    they sent.
+    they sent. `strangers_most` is how many new people one person may write to in a day.
     """
     batch = _Batch(drafts)
     await batch.look_up(connection)
+    await batch.judge(connection, strangers_most)
     if not batch.by_recipient:
         return batch.answers, []
     kept = await batch.insert(connection)
@@ -63,6 +80,9 @@ class _Batch:
         # Positions in `drafts` of what is to be stored, by recipient.
         self.by_recipient: dict[int, list[int]] = {}
         self.names: dict[int, str] = {}
+        self._who_may_write: dict[int, str] = {}
+        # How each one that is stored reaches its recipient, by position.
+        self._verdicts: dict[int, Verdict] = {}
         # Sequence and timestamp of each recipient's unread count.
         self.count_at: dict[int, tuple[int, float]] = {}
         # Positions that repeat an earlier one of the same batch.
@@ -70,14 +90,18 @@ class _Batch:
 
     async def look_up(self, connection: AsyncConnection) -> None:
         """Who the recipients are, and which drafts were stored before."""
-        names = {username_key(one.recipient) for one in self.drafts}
         rows = await connection.execute(
-            select(User.id, User.username, User.username_key).where(User.username_key.in_(names))
+            _PARTICIPANTS,
+            {
+                "names": list({username_key(one.recipient) for one in self.drafts}),
+                "senders": list({one.sender_id for one in self.drafts}),
+            },
         )
         people: dict[str, int] = {}
         for row in rows:
             people[row.username_key] = row.id
             self.names[row.id] = row.username
+            self._who_may_write[row.id] = row.who_may_write
         keys = [(d.sender_id, d.idempotency_hash) for d in self.drafts if d.idempotency_hash]
         stored = await find_sent(connection, keys)
         first_with: dict[tuple[int, str], int] = {}
@@ -99,6 +123,24 @@ class _Batch:
                 first_with[key] = index
             self.by_recipient.setdefault(recipient_id, []).append(index)
 
+    async def judge(self, connection: AsyncConnection, strangers_most: int) -> None:
+        """Take out what is refused, and note what is withheld or quiet."""
+        places = [(i, to) for to, positions in self.by_recipient.items() for i in positions]
+        if not places:
+            return
+        letters = [
+            Letter(self.drafts[i].sender_id, to, self.names[to], self._who_may_write[to])
+            for i, to in places
+        ]
+        said = await judge(connection, letters, time.time(), strangers_most=strangers_most)
+        for (index, recipient_id), verdict in zip(places, said, strict=True):
+            if isinstance(verdict, Verdict):
+                self._verdicts[index] = verdict
+                continue
+            self.answers[index] = verdict
+            self.by_recipient[recipient_id].remove(index)
+        self.by_recipient = {to: left for to, left in self.by_recipient.items() if left}
+
     async def insert(self, connection: AsyncConnection) -> list[Event]:
         """Number and store the messages; their events, the recipient's before the sender's own."""
         now = time.time()
@@ -118,6 +160,7 @@ class _Batch:
                         "sequence": numbers.next(recipient_id),
                         "sender_sequence": numbers.next(one.sender_id),
                         "idempotency_hash": one.idempotency_hash,
+                        **self._verdicts[index]._asdict(),
                     }
                 )
         for recipient_id in self.by_recipient:
@@ -127,7 +170,8 @@ class _Batch:
             insert(Message).returning(Message.id, sort_by_parameter_order=True), rows
         )
         events: list[Event] = []
-        stored: list[tuple[int, int, int]] = []
+        # Whose conversation with whom ends with which message.
+        last: list[tuple[int, int, int]] = []
         for index, row, message_id in zip(indexes, rows, result.scalars(), strict=True):
             one, recipient_id = self.drafts[index], row["recipient_id"]
             said = {"id": message_id, "from": one.sender, "body": one.body, "sent_at": now}
@@ -138,11 +182,16 @@ class _Batch:
                 "sent_at": now,
                 "key": one.key,
             }
-            events.append(numbers.event(recipient_id, row["sequence"], MESSAGE, said))
+            if not row["withheld"]:
+                # A number without an event is a hole, which no stream takes for a gap for long:
+                # the count comes right after it.
+                name = QUIET_MESSAGE if row["quiet"] else MESSAGE
+                events.append(numbers.event(recipient_id, row["sequence"], name, said))
+                last.append((recipient_id, one.sender_id, message_id))
             events.append(numbers.event(one.sender_id, row["sender_sequence"], MESSAGE_SENT, sent))
-            stored.append((one.sender_id, recipient_id, message_id))
+            last.append((one.sender_id, recipient_id, message_id))
             self.answers[index] = Sent(message_id, row["sequence"], now)
-        await note_last(connection, stored)
+        await note_last(connection, last)
         for index, first_index in self._repeats:
             self.answers[index] = self._repeat_of(first_index, self.drafts[index])
         return events

@@ -8,26 +8,33 @@ and no database's idea of a time zone comes into it. Rows are read as plain tupl
 from notifier.models.base import HASH_CHARACTERS, AnyRow, AnySelect, Base, Number
 from notifier.models.centre import Centre, PushSubscription
 from notifier.models.conversations import Conversation, DeletedMessage
+from notifier.models.exports import Export, ExportPart
 from notifier.models.messages import Message
 from notifier.models.notifications import Notification
 from notifier.models.people import SignIn, User
 from notifier.models.posts import Post
 from notifier.models.presence import Presence
+from notifier.models.safety import Report, ReportedText, Tie
 
 __all__ = [
     "HASH_CHARACTERS",
     "AnyRow",
     "AnySelect",
     "Base",
+    "Centre",
     "Conversation",
     "DeletedMessage",
-    "Centre",
+    "Export",
+    "ExportPart",
     "Message",
     "Notification",
     "Number",
     "Post",
     "Presence",
     "PushSubscription",
+    "Report",
+    "ReportedText",
     "SignIn",
+    "Tie",
     "User",
 ]

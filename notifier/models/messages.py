@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Double, ForeignKey, Index, String, Text, text
+from sqlalchemy import BigInteger, Boolean, Double, ForeignKey, Index, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from notifier.models.base import HASH_CHARACTERS, Base, Number
@@ -25,6 +25,10 @@ class Message(Base):
     sender_sequence: Mapped[int | None] = mapped_column(BigInteger)
     # What the sender called this send, hashed; a repeat finds the first one by it.
     idempotency_hash: Mapped[str | None] = mapped_column(String(HASH_CHARACTERS))
+    # The recipient has blocked the sender: only the sender sees it, and is not told so.
+    withheld: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    # The recipient has muted the sender: it is there, but counts for no badge.
+    quiet: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
     __table_args__ = (
         Index("ix_message_recipient_id_id", "recipient_id", "id"),
@@ -34,8 +38,8 @@ class Message(Base):
             "ix_message_unread",
             "recipient_id",
             "sender_id",
-            sqlite_where=text("read_at IS NULL"),
-            postgresql_where=text("read_at IS NULL"),
+            sqlite_where=text("read_at IS NULL AND NOT withheld"),
+            postgresql_where=text("read_at IS NULL AND NOT withheld"),
         ),
         Index("uq_message_idempotency", "sender_id", "idempotency_hash", unique=True),
         {"sqlite_autoincrement": True},

@@ -7,11 +7,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from notifier.models.base import Base
 
-
 # Names that are no line of the notification centre, and messages, of which it knows more.
 OTHERS = (
-    "name NOT IN ('message', 'message_sent', 'message_deleted', 'conversation_read', "
-    "'unread_message_count', 'unseen_notification_count')"
+    "name NOT IN ('message', 'quiet_message', 'message_sent', 'message_deleted', "
+    "'conversation_read', 'unread_message_count', 'unseen_notification_count')"
 )
 
 

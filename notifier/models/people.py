@@ -33,6 +33,13 @@ class User(Base):
     # What others may be told of this person; see discretion.py.
     shows_seen: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
     shows_presence: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
+    # "everyone", "known" (people this person has written to) or "nobody".
+    who_may_write: Mapped[str] = mapped_column(
+        String(16), default="everyone", server_default="everyone"
+    )
+    is_moderator: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    # Since then this person cannot sign in.
+    suspended_at: Mapped[float | None] = mapped_column(Double)
 
 
 class SignIn(Base):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from quart import Blueprint, Response, flash, request
 
 from notifier import accounts, sign_ins
-from notifier.errors import Refused, TooMany, Unavailable
+from notifier.errors import Forbidden, Refused, TooMany, Unavailable
 from notifier.languages import Sentence, _
 from notifier.web import known_browser, limits, sign_in
 from notifier.web.forms import LoginForm, RegisterForm
@@ -16,7 +16,7 @@ from notifier.web.site import site
 blueprint = Blueprint("accounts", __name__)
 
 # The same for a wrong name and a wrong password: who has an account is not told here.
-WRONG = "That username and password do not go together."
+WRONG = Sentence("That username and password do not go together.")
 
 
 @blueprint.get("/register")
@@ -46,7 +46,7 @@ async def register() -> Response:
         except Refused as error:
             form.refuse(error)
         else:
-            await flash("You are registered. Welcome! Now sign in.", "good")
+            await flash(_("You are registered. Welcome! Now sign in."), "good")
             return see_other("/login")
     return await page("accounts/register.html", status_code=422, form=form)
 
@@ -71,16 +71,20 @@ async def login() -> Response:
         site().engine.sign_ins_refused["limit"] += 1
         raise
     remember = bool(form.remember_me.data)
-    started = await sign_ins.sign_in(
-        site().engine.database,
-        site().passwords,
-        # Longer ones exist nowhere; what they cost is bounded here.
-        name[: 2 * accounts.USERNAME_MAX_CHARACTERS],
-        password[: accounts.PASSWORD_MAX_CHARACTERS + 1],
-        remember=remember,
-        browser=request.headers.get("User-Agent", ""),
-        address=limits.address(),
-    )
+    try:
+        started = await sign_ins.sign_in(
+            site().engine.database,
+            site().passwords,
+            # Longer ones exist nowhere; what they cost is bounded here.
+            name[: 2 * accounts.USERNAME_MAX_CHARACTERS],
+            password[: accounts.PASSWORD_MAX_CHARACTERS + 1],
+            remember=remember,
+            browser=request.headers.get("User-Agent", ""),
+            address=limits.address(),
+        )
+    except Forbidden as error:
+        form.refuse(error)
+        return await page("accounts/login.html", status_code=error.status, form=form)
     if started is None:
         site().engine.sign_ins_refused["password"] += 1
         form.refuse(Refused(WRONG))
@@ -115,5 +119,5 @@ async def logout() -> Response:
     me = await sign_in.signed_in()
     site().engine.publish(await sign_ins.sign_out(site().engine.database, me))
     sign_in.forget()
-    await flash("You are signed out.")
+    await flash(_("You are signed out."))
     return see_other("/login")

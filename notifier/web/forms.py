@@ -15,6 +15,7 @@ from wtforms import (  # type: ignore[import-untyped]
     Field,
     Form,
     PasswordField,
+    SelectMultipleField,
     StringField,
     TextAreaField,
 )
@@ -25,6 +26,7 @@ from notifier.errors import Refused
 from notifier.languages import Sentence, shown
 from notifier.messages import MESSAGE_MAX_CHARACTERS
 from notifier.posts import POST_MAX_CHARACTERS
+from notifier.reports import REASON_MAX_CHARACTERS
 
 NAME_ATTRIBUTES = {
     "autocomplete": "username",
@@ -151,4 +153,22 @@ class ChangePasswordForm(NotifierForm):
         Sentence("The new password again"),
         [same_as("password", Sentence("The two passwords differ."))],
         render_kw={"autocomplete": "new-password", "required": True},
+    )
+
+
+class ReportForm(NotifierForm):
+    most = REASON_MAX_CHARACTERS
+    reason = TextAreaField(
+        Sentence("What is wrong?"),
+        [says(Sentence("A report"), "reason", REASON_MAX_CHARACTERS)],
+        render_kw={"rows": 3, "required": True, "dir": "auto"},
+    )
+    texts = SelectMultipleField(validate_choice=False)
+    block = BooleanField(Sentence("Block this person as well"))
+
+
+class DeleteAccountForm(NotifierForm):
+    password = PasswordField(
+        Sentence("Your password"),
+        render_kw={"autocomplete": "current-password", "required": True},
     )

@@ -40,6 +40,8 @@ async def write() -> Response:
 async def _index(form: PostForm, number: int, status: int) -> Response:
     me = await signed_in()
     async with site().engine.database.read() as connection:
-        found = await posts.everybody(connection, number, site().settings.posts_per_page)
+        found = await posts.everybody(
+            connection, me.person_id, number, site().settings.posts_per_page
+        )
         at = await standing(connection, me.person_id)
     return await page("posts/index.html", at, status_code=status, page=existing(found), form=form)

@@ -81,7 +81,7 @@ async def change_password() -> Response:
     if form.validate():
         await limits.spend(limits.PASSWORD_PERSON, "password", str(me.person_id))
         try:
-            auth_id, happened = await sign_ins.change_password(
+            auth_id, remember, happened = await sign_ins.change_password(
                 site().engine.database,
                 site().passwords,
                 me,
@@ -96,7 +96,7 @@ async def change_password() -> Response:
             form.refuse(error)
         else:
             site().engine.publish(happened)
-            sign_in.start(auth_id, remember=False)
+            sign_in.start(auth_id, remember=remember)
             await flash(_("Your password is changed; everywhere else you are signed out."), "good")
             return see_other(f"/user/{me.username}")
     return await page("profiles/change_password.html", status_code=422, form=form)

@@ -145,7 +145,7 @@ async def test_a_new_password_ends_every_sign_in_and_begins_one(
     with pytest.raises(Refused, match="8 to 128"):
         await sign_ins.change_password(engine.database, plain, who, PASSWORD, "short")
     assert await engine.sign_ins.find(old[1]), "nothing has changed yet"
-    auth_id, ended = await sign_ins.change_password(
+    auth_id, remembered, ended = await sign_ins.change_password(
         engine.database, plain, who, PASSWORD, "a new horse 9"
     )
     assert [await engine.sign_ins.find(one) for one in old] == [None] * 3
