@@ -33,4 +33,4 @@ def protect(settings: Settings) -> None:
             await self._send_h11_event(h11.Response(status_code=status_code, headers=own))
             await self._send_h11_event(h11.EndOfMessage())
 
-    hypercorn.protocol.H11Protocol = Protecting  # type: ignore[misc]
+    hypercorn.protocol.H11Protocol = Protecting  # type: ignore[attr-defined]
