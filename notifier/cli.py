@@ -14,6 +14,7 @@ import click
 
 from notifier.commands import configured, notify, serving
 from notifier.commands.doctor import doctor
+from notifier.commands.loadtest import loadtest
 from notifier.errors import NotifierError, SettingsError
 from notifier.supervisor import EXIT_MISCONFIGURED
 
@@ -45,7 +46,7 @@ def main(ctx: click.Context) -> None:
     """
 
 
-for command in (serving.serve, serving.gateway, serving.process, doctor, notify.notify):
+for command in (serving.serve, serving.gateway, serving.process, doctor, loadtest, notify.notify):
     main.add_command(command)
 
 

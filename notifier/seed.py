@@ -120,6 +120,12 @@ async def seed(
     return Seeded(len(newcomers), posts, messages)
 
 
+def usernames(people: int) -> list[str]:
+    """The names of the first `people` demo people, the guides among them."""
+    author = _Author(time.time())
+    return [author.person(number)["username"] for number in range(people)]
+
+
 class _Author:
     """Invents people, moments and texts; the same ones every time."""
 
