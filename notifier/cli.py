@@ -15,6 +15,7 @@ import click
 from notifier.commands import configured, notify, serving
 from notifier.commands.doctor import doctor
 from notifier.commands.loadtest import loadtest
+from notifier.commands.top import top
 from notifier.errors import NotifierError, SettingsError
 from notifier.supervisor import EXIT_MISCONFIGURED
 
@@ -46,7 +47,15 @@ def main(ctx: click.Context) -> None:
     """
 
 
-for command in (serving.serve, serving.gateway, serving.process, doctor, loadtest, notify.notify):
+for command in (
+    serving.serve,
+    serving.gateway,
+    serving.process,
+    doctor,
+    loadtest,
+    top,
+    notify.notify,
+):
     main.add_command(command)
 
 

@@ -29,7 +29,7 @@ web
 gateway_answers gateway_request gateway_connection gateway
 sockets supervisor exposition
 early_answers
-app web_process gateway_process asgi doctor loadtest commands cli __main__
+app web_process gateway_process asgi doctor loadtest readings commands cli __main__
 """
 ORDER = ROOMS.split()
 # A module beyond this is asked which noun wants a room of its own; the design says "about 250".
