@@ -66,6 +66,7 @@ async def other_person(connection: AsyncConnection, person_id: int, username: st
             User.username_key == username_key(username),
             # Nobody converses with themselves.
             User.id != person_id,
+            User.id.not_in(hidden_from(person_id)),
         )
     )
     row = result.one_or_none()

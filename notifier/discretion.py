@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from sqlalchemy import ColumnElement, and_, select, true, update
+from sqlalchemy import ColumnElement, and_, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from notifier.database import Database
 from notifier.models import User
+from notifier.safety import has_blocked
 
 # The two people of a question; every query names both.
 Told = aliased(User, name="told")
@@ -33,13 +34,15 @@ class What(Enum):
 def may_be_told(what: What) -> ColumnElement[bool]:
     """Whether `Told` may be told `what` of `About`, both in the enclosing query.
 
-    Fair both ways: who does not show it is not shown it.
+    Fair both ways: who does not show it is not shown it. Who has blocked somebody is told nothing
+    of them; the other way round nothing changes, for that would tell of the block.
     """
+    heard = not_(has_blocked(Told.id, About.id))
     if what is What.SEEN:
-        return and_(About.shows_seen, Told.shows_seen)
+        return and_(About.shows_seen, Told.shows_seen, heard)
     if what is What.PRESENCE:
-        return and_(About.shows_presence, Told.shows_presence)
-    return true()
+        return and_(About.shows_presence, Told.shows_presence, heard)
+    return heard
 
 
 async def is_told(connection: AsyncConnection, told_id: int, what: What, about_id: int) -> bool:

@@ -21,7 +21,7 @@ from notifier import belongings, centre
 from notifier.database import Database
 from notifier.errors import NotFound
 from notifier.events import Event
-from notifier.models import AnyRow, Export, ExportPart
+from notifier.models import AnyRow, Export, ExportPart, Notification
 
 PROGRESS = "export_progress"
 KEPT_SECONDS = 7 * 86_400
@@ -70,6 +70,18 @@ async def find(connection: AsyncConnection, person_id: int) -> AnyRow | None:
         )
     )
     return result.one_or_none()
+
+
+async def percent(connection: AsyncConnection, person_id: int) -> int:
+    """How far a person's export was told to be; 0 without one."""
+    payload = await connection.scalar(
+        select(Notification.payload).where(
+            Notification.recipient_id == person_id,
+            Notification.name == PROGRESS,
+            ~Notification.kept,
+        )
+    )
+    return int(orjson.loads(payload)["percent"]) if payload else 0
 
 
 async def ready(connection: AsyncConnection, person_id: int, export_id: int) -> AnyRow:

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from notifier.accounts import username_key
 from notifier.discretion import About, Told, What, may_be_told
 from notifier.models import AnyRow, AnySelect, Conversation, Presence
+from notifier.safety import has_blocked
 
 # People who are told of a change at once: as many as a list shows without scrolling.
 TOLD_MOST = 20
@@ -83,7 +84,12 @@ async def told_of(connection: AsyncConnection, about_id: int) -> list[tuple[int,
     )
     rows = await connection.execute(
         _shown(Told.id.label("told_id"), may_be_told(What.PRESENCE).label("may"))
-        .where(About.id == about_id, Told.id.in_(select(last.c.other_id)))
+        .where(
+            About.id == about_id,
+            Told.id.in_(select(last.c.other_id)),
+            # Not even that there is nothing to tell.
+            ~has_blocked(Told.id, About.id),
+        )
         .group_by(Told.id)
     )
     now = time.time()

@@ -15,11 +15,21 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    bindparam,
+    exists,
+    func,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import InstrumentedAttribute
 
-from notifier.errors import Forbidden, NotFound, Refused, TooMany
+from notifier.errors import Forbidden, Refused, TooMany
 from notifier.models import AnyRow, AnySelect, Tie, User
 
 EVERYONE, KNOWN, NOBODY = "everyone", "known", "nobody"
@@ -45,9 +55,20 @@ class Verdict(NamedTuple):
     quiet: bool = False
 
 
-def hidden_from(person_id: int) -> AnySelect:
+def hidden_from(person_id: int | BindParameter[int]) -> AnySelect:
     """The ids of those whom a person has blocked, for `column.not_in(...)` in a list's query."""
     return select(Tie.other_id).where(Tie.person_id == person_id, Tie.blocked_at.is_not(None))
+
+
+def has_blocked(
+    person_id: InstrumentedAttribute[int], other_id: InstrumentedAttribute[int]
+) -> ColumnElement[bool]:
+    """Whether one of the enclosing query's people has blocked another of them."""
+    return exists(
+        select(literal(1)).where(
+            Tie.person_id == person_id, Tie.other_id == other_id, Tie.blocked_at.is_not(None)
+        )
+    )
 
 
 async def find_tie(connection: AsyncConnection, person_id: int, other_id: int) -> AnyRow | None:
@@ -200,7 +221,6 @@ async def set_who_may_write(connection: AsyncConnection, person_id: int, who: st
     await connection.execute(update(User).where(User.id == person_id).values(who_may_write=who))
 
 
-def visible(tie: AnyRow | None) -> None:
-    """Raises `NotFound` for somebody whom the person who asks has blocked."""
-    if tie is not None and tie.blocked_at is not None:
-        raise NotFound("There is nobody of that name here.")
+def is_blocked(tie: AnyRow | None) -> bool:
+    """Whether a tie, as `find_tie` found it, hides the other from its person."""
+    return tie is not None and tie.blocked_at is not None

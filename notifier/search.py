@@ -93,7 +93,11 @@ _MESSAGES = (
     )
     .join(_SENDER, _SENDER.id == Message.sender_id)
     .join(_RECIPIENT, _RECIPIENT.id == Message.recipient_id)
-    .where(Message.id.in_(bindparam("ids", expanding=True)))
+    .where(
+        Message.id.in_(bindparam("ids", expanding=True)),
+        Message.recipient_id.not_in(hidden_from(bindparam("person"))),
+        (Message.sender_id == bindparam("person")) | ~Message.withheld,
+    )
     .order_by(Message.id.desc())
 )
 
@@ -115,5 +119,5 @@ async def messages(connection: AsyncConnection, person_id: int, asked: str) -> F
         statement, query = _POSTGRESQL, " & ".join(parts)
     result = await connection.execute(statement, {"words": query, "most": FOUND_MOST + 1})
     ids = result.scalars().all()
-    rows = await connection.execute(_MESSAGES, {"ids": ids[:FOUND_MOST]})
+    rows = await connection.execute(_MESSAGES, {"ids": ids[:FOUND_MOST], "person": person_id})
     return Found(rows.all(), len(ids) > FOUND_MOST)

@@ -19,7 +19,14 @@ from notifier.drafts import TO_ONESELF, Draft, Sent
 from notifier.errors import NotFound, Refused
 from notifier.events import Event
 from notifier.languages import Sentence
-from notifier.messages import MESSAGE, MESSAGE_SENT, QUIET_MESSAGE, UNREAD_COUNT, find_sent, unread_counts
+from notifier.messages import (
+    MESSAGE,
+    MESSAGE_SENT,
+    QUIET_MESSAGE,
+    UNREAD_COUNT,
+    find_sent,
+    unread_counts,
+)
 from notifier.models import AnyRow, Message, User
 from notifier.notifications import store
 from notifier.numbering import Numbers, allot_all

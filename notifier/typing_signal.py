@@ -30,6 +30,8 @@ REMEMBERED_MOST = 10_000
 
 # Who writes, and the key of the name of whom they write to.
 Pair = tuple[int, str]
+# The other one, and whether they may be told.
+Reader = tuple[int, bool]
 
 
 class Typing:
@@ -40,7 +42,7 @@ class Typing:
         self._publish = publish
         # When each pair's last signal went (loop time), the oldest first.
         self._last: dict[Pair, float] = {}
-        self._recipients: Together[Pair, int | None] = Together(
+        self._recipients: Together[Pair, Reader | None] = Together(
             self._look_up,
             most=BATCH_MOST,
             waiting_most=WAITING_MOST,
@@ -52,14 +54,17 @@ class Typing:
         """Let `recipient` (a username) see that `sender` is writing to them.
 
         Raises `TooMany` within `PAUSE_SECONDS` of the last time, and `NotFound` when there is no
-        such person or they may not be told.
+        such person. One who may not be told hears nothing, and nobody is told that.
         """
         pair = sender.person_id, username_key(recipient)
         self._pace(pair)
-        recipient_id = await self._recipients.ask(pair)
-        if recipient_id is None or recipient_id == sender.person_id:
+        found = await self._recipients.ask(pair)
+        if found is None or found[0] == sender.person_id:
             raise NotFound("There is nobody of that name to write to.")
-        self._publish([Signal.make(recipient_id, TYPING, {"from": sender.username}, time.time())])
+        recipient_id, may_be_told_of_it = found
+        if may_be_told_of_it:
+            signal = Signal.make(recipient_id, TYPING, {"from": sender.username}, time.time())
+            self._publish([signal])
 
     def _pace(self, pair: Pair) -> None:
         now = asyncio.get_running_loop().time()
@@ -70,16 +75,18 @@ class Typing:
         if len(self._last) > REMEMBERED_MOST:
             del self._last[next(iter(self._last))]
 
-    async def _look_up(self, pairs: Sequence[Pair]) -> list[int | None]:
+    async def _look_up(self, pairs: Sequence[Pair]) -> list[Reader | None]:
         async with self._database.read() as connection:
             rows = await connection.execute(
-                select(About.id.label("sender_id"), Told.username_key, Told.id)
+                select(
+                    About.id.label("sender_id"),
+                    Told.username_key,
+                    Told.id,
+                    may_be_told(What.TYPING).label("may"),
+                )
                 .select_from(About)
                 .join(Told, Told.id != About.id)
-                .where(
-                    tuple_(About.id, Told.username_key).in_(list(set(pairs))),
-                    may_be_told(What.TYPING),
-                )
+                .where(tuple_(About.id, Told.username_key).in_(list(set(pairs))))
             )
-            found = {(row.sender_id, row.username_key): row.id for row in rows}
+            found = {(row.sender_id, row.username_key): (row.id, bool(row.may)) for row in rows}
         return [found.get(pair) for pair in pairs]

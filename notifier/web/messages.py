@@ -47,7 +47,7 @@ async def send(recipient: str) -> Response:
         await limits.spend(limits.SEND_PERSON, "send", str(me.person_id))
         sent = await site().engine.sending.send(drafted)
     except Refused as error:
-        if error.status != 422 or wants_json():
+        if error.status not in {422, 403} or wants_json():
             raise
         form.refuse(error)
         return await _send_page(recipient, form, error.status)

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier.languages import Sentence
 from notifier.sign_ins import SignedIn
+from notifier.web import account_data, choices, devices, presence, safety
 from notifier.web.rendering import page, standing
 from notifier.web.sign_in import login_required, signed_in
 from notifier.web.site import site
@@ -34,7 +35,12 @@ class Section:
 
 SECTIONS = (
     Section("account", Sentence("You")),
+    Section("notifications", Sentence("How you are told"), choices.section),
     Section("language", Sentence("Language")),
+    Section("safety", Sentence("Being left alone"), safety.section),
+    Section("devices", Sentence("Where you are signed in"), devices.section),
+    Section("your_data", Sentence("Your data"), account_data.section),
+    Section("presence", Sentence("What others see of you"), presence.section),
 )
 
 
