@@ -15,7 +15,9 @@ import click
 from notifier.commands import configured, notify, serving
 from notifier.commands.doctor import doctor
 from notifier.commands.loadtest import loadtest
+from notifier.commands.moderator import moderator
 from notifier.commands.top import top
+from notifier.commands.vapid import vapid
 from notifier.errors import NotifierError, SettingsError
 from notifier.supervisor import EXIT_MISCONFIGURED
 
@@ -54,7 +56,9 @@ for command in (
     doctor,
     loadtest,
     top,
+    moderator,
     notify.notify,
+    vapid,
 ):
     main.add_command(command)
 
