@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quart import Quart
 
@@ -13,6 +13,9 @@ from notifier.engine import Engine
 from notifier.passwords import Passwords
 from notifier.paths import TEMPLATES
 from notifier.settings import Settings
+
+if TYPE_CHECKING:
+    from notifier.pusher import Pusher
 
 # The largest form is the profile: 500 characters of at most some bytes each.
 BODY_MAX_BYTES = 64 * 1024
@@ -58,16 +61,26 @@ def create_app(settings: Settings) -> Quart:
     passwords = Passwords(settings.password_hashers)
     web.install(app, settings, engine, passwords)
 
+    pushers: list[Pusher] = []
+
     @app.before_serving
     async def start() -> None:
         asyncio.get_running_loop().set_exception_handler(_note_fault)
         await schema.check(engine.database)
         await engine.start()
+        if settings.vapid_private_key:
+            # What it needs takes half a second to load and some megabytes.
+            from notifier.pusher import Pusher
+
+            pushers.append(Pusher(engine))
+            pushers[0].start()
         await passwords.prepare()
 
     @app.after_serving
     async def stop() -> None:
         await drain(engine, seconds=0)
+        for pusher in pushers:
+            await pusher.stop()
         passwords.close()
         await engine.stop()
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from notifier import notifications, pruning, sign_ins
+from notifier import notifications, pruning, pushes, sign_ins
 from notifier.addresses import Addresses
 from notifier.bus import Bus, MemoryBus
 from notifier.database import Database
@@ -53,6 +53,8 @@ SWEEP_SECONDS = 2.0
 # How often the loop's lag is measured.
 LAG_SECONDS = 0.25
 PRUNE_SECONDS = 3600.0
+# Looks of every process in the time after which a push is due.
+PUSH_LOOKS = 3
 # People of one transaction when old notifications go: a short lock on each.
 PRUNE_PEOPLE = 100
 # A reconcile that cannot read the table tries again after this, at most.
@@ -118,6 +120,10 @@ class Engine:
             asyncio.create_task(self._every(SWEEP_SECONDS, self._sweep)),
             asyncio.create_task(self._every(PRUNE_SECONDS, self.prune)),
         ]
+        if self.settings.vapid_private_key:
+            # Often enough that what is told live here is never pushed as well.
+            period = self.settings.push_after_seconds / PUSH_LOOKS
+            self._tasks.append(asyncio.create_task(self._every(period, self.tell_pushes)))
 
     async def stop(self) -> None:
         """Stop the timers, let the bus send what is queued, close the database."""
@@ -195,6 +201,10 @@ class Engine:
                 people = await pruning.by_age(connection, before, people_most=PRUNE_PEOPLE)
             if not people:
                 return
+
+    async def tell_pushes(self) -> None:
+        """Whoever has a stream open in this process needs no push of what it tells."""
+        await pushes.told_live(self.database, {one.recipient_id for one in self.hub})
 
     async def _sweep(self) -> None:
         self.hub.drop_idle_subscriptions()

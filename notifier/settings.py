@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from notifier import vapid
 from notifier.errors import SettingsError
 from notifier.redis_addresses import RedisAddress
 
@@ -68,6 +69,12 @@ class Settings(BaseSettings):
     # Of one process; 0 for no limit. Needs `trusted_proxies` behind a proxy.
     streams_per_address: int = Field(1000, ge=0, le=1_000_000)
     drain_seconds: float = Field(5, ge=0, le=300)
+
+    # Web Push: the key by which push services know this site, and how to reach who runs it.
+    # `notifier vapid` makes both; without them nothing is pushed.
+    vapid_private_key: str = Field("", repr=False)
+    vapid_subject: str = ""
+    push_after_seconds: float = Field(10, gt=0, le=3600)
 
     # The certificates that a Redis with TLS (rediss://) is checked against; else the system's.
     redis_ca: str = ""
@@ -153,6 +160,27 @@ class Settings(BaseSettings):
                 f"least {SECRET_KEY_MIN_CHARACTERS} characters (NOTIFIER_ENV=development allows it)"
             )
         return self
+
+    @model_validator(mode="after")
+    def _whole_vapid(self) -> Self:
+        if not self.vapid_private_key:
+            return self
+        try:
+            vapid.public_key(self.vapid_private_key)
+        except ValueError:
+            raise ValueError(
+                "NOTIFIER_VAPID_PRIVATE_KEY is no key: make one with `notifier vapid`"
+            ) from None
+        if not self.vapid_subject.startswith(("mailto:", "https://")):
+            raise ValueError(
+                "NOTIFIER_VAPID_SUBJECT must say how push services reach you: mailto:… or https://…"
+            )
+        return self
+
+    @property
+    def vapid_public_key(self) -> str:
+        """What browsers subscribe with; "" where nothing is pushed."""
+        return vapid.public_key(self.vapid_private_key) if self.vapid_private_key else ""
 
     @property
     def limits_on(self) -> bool:

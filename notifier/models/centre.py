@@ -42,6 +42,8 @@ class PushSubscription(Base):
     endpoint_hash: Mapped[str] = mapped_column(String(HASH_CHARACTERS), unique=True)
     p256dh: Mapped[str] = mapped_column(String(128))
     auth: Mapped[str] = mapped_column(String(64))
+    # What the browser spoke when it subscribed: nobody asks while a push is written.
+    language: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[float] = mapped_column(Double)
     last_success_at: Mapped[float | None] = mapped_column(Double)
     # A cursor, as a stream's: what is at or below it needs no push any more.

@@ -15,6 +15,7 @@ from notifier.web import (
     accounts,
     assets,
     centre,
+    choices,
     diagnostics,
     health,
     languages,
@@ -22,6 +23,7 @@ from notifier.web import (
     notifications,
     posts,
     profiles,
+    push,
     stream,
 )
 from notifier.web import settings as settings_page
@@ -38,6 +40,7 @@ BLUEPRINTS = (
     accounts,
     assets,
     centre,
+    choices,
     diagnostics,
     health,
     languages,
@@ -45,6 +48,7 @@ BLUEPRINTS = (
     notifications,
     posts,
     profiles,
+    push,
     settings_page,
     stream,
 )

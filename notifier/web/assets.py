@@ -30,7 +30,7 @@ def content_version() -> str:
     digest = hashlib.blake2b(digest_size=16)
     for root in (STATIC, BOOTSTRAP / "css"):
         for path in sorted(root.rglob("*")):
-            if path.is_file() and path.suffix in {".css", ".js", ".svg"}:
+            if path.is_file() and path.suffix in {".css", ".js", ".svg", ".png"}:
                 digest.update(str(path.relative_to(root)).encode())
                 digest.update(path.read_bytes())
     return digest.hexdigest()[:VERSION_DIGITS]

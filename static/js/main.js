@@ -4,6 +4,7 @@
 import { Announcer } from "./announcer.js";
 import { Arrivals } from "./arrivals.js";
 import { Badge } from "./badge.js";
+import { startBrowserSettings } from "./centre/browser.js";
 import { startCentre } from "./centre/start.js";
 import { ConnectionLine } from "./connection_line.js";
 import { watchCounters } from "./counter.js";
@@ -47,4 +48,5 @@ if (document.body.dataset.personId) {
   watchPopovers();
   followPerson(document.body.dataset.personId);
   startLive(document.body.dataset);
+  if (at("this-browser")) startBrowserSettings(at("this-browser"));
 }

@@ -11,19 +11,19 @@ PACKAGE = CHECKOUT / "notifier"
 # The design's rooms, from what knows nothing to what knows everything. Modules on one line are
 # a room together: those further right may import those further left.
 ROOMS = """
-paths languages errors redis_addresses settings logs
+paths languages errors redis_addresses vapid settings logs
 addresses figures events sse headers http1
 subscriber endings
 together sqlite_driver database models schema pages texts avatar
 passwords accounts sign_ins devices cookies
 pruning notifications numbering
-names centre choices safety
+names centre choices push_addresses pushes safety
 posts messages conversations message_changes search drafts storing sending
 discretion presence whereabouts typing_signal
 blocking reports belongings exports leaving
 bus redis_servers redis_cluster redis_listener redis_publisher
 redis_subscriptions redis_node redis_bus
-hub engine seen stream drain health exporter
+hub engine seen stream drain health exporter pusher
 seed
 web
 gateway_answers gateway_request gateway_connection gateway

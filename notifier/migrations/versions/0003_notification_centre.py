@@ -10,8 +10,8 @@ depends_on = None
 
 # Written as the query has it, or neither database would use the index.
 _OTHERS = sa.text(
-    "name NOT IN ('message', 'message_sent', 'message_deleted', 'conversation_read', "
-    "'unread_message_count', 'unseen_notification_count')"
+    "name NOT IN ('message', 'quiet_message', 'message_sent', 'message_deleted', "
+    "'conversation_read', 'unread_message_count', 'unseen_notification_count')"
 )
 
 
@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("endpoint_hash", sa.String(length=64), nullable=False),
         sa.Column("p256dh", sa.String(length=128), nullable=False),
         sa.Column("auth", sa.String(length=64), nullable=False),
+        sa.Column("language", sa.String(length=16), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("last_success_at", sa.Double(), nullable=True),
         sa.Column("pushed_up_to", sa.BigInteger(), nullable=False),
