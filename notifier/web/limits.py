@@ -41,6 +41,8 @@ REGISTER_ADDRESS = parse("40 per hour")
 SEND_PERSON = RateLimitItemPerMinute(60)
 POST_PERSON = RateLimitItemPerMinute(20)
 PASSWORD_PERSON = parse("10 per 5 minutes")
+# Somebody who goes to and fro between two windows and their work, on several devices.
+PRESENCE_PERSON = RateLimitItemPerMinute(30)
 # Who tidies up blocks some dozens; each change is a transaction over all that the other wrote.
 TIE_PERSON = RateLimitItemPerMinute(30)
 # Somebody who goes to and fro between two windows and their work, on several devices.

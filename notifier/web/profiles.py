@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quart import Blueprint, Response, flash, request
 
-from notifier import accounts, posts, sign_ins
+from notifier import accounts, posts, presence, sign_ins
 from notifier.errors import Refused, Unavailable
 from notifier.languages import _
 from notifier.web import limits, sign_in
@@ -23,17 +23,20 @@ async def profile(username: str) -> Response:
     me, number = await signed_in(), page_number()
     async with site().engine.database.read() as connection:
         person = await accounts.find_person(connection, username)
+        near = await presence.of(connection, me.person_id, person.id)
         found = await posts.by_author(connection, person.id, number, site().settings.posts_per_page)
         at = await standing(connection, me.person_id)
-    return await page("profiles/profile.html", at, person=person, page=existing(found))
+    return await page("profiles/profile.html", at, person=person, near=near, page=existing(found))
 
 
 @blueprint.get("/user/<username>/popup")
 @login_required(redirects=False)
 async def popup(username: str) -> Response:
+    me = await signed_in()
     async with site().engine.database.read() as connection:
         person = await accounts.find_person(connection, username)
-    return await fragment("profiles/_popup.html", person=person)
+        near = await presence.of(connection, me.person_id, person.id)
+    return await fragment("profiles/_popup.html", person=person, near=near)
 
 
 @blueprint.get("/edit-profile")

@@ -13,8 +13,12 @@ import { Live } from "./live/live.js";
 import { followPerson } from "./live/person.js";
 import { watchMenu } from "./menu.js";
 import { watchPopovers } from "./popover.js";
+import { Presence } from "./presence.js";
+import { watchSeen } from "./seen.js";
 import { watchSubmits } from "./submits.js";
 import { keepTimesFresh, refreshTimes } from "./times.js";
+import { watchTyping } from "./typing.js";
+import { Whereabouts } from "./whereabouts.js";
 
 const at = (id) => document.getElementById(id);
 
@@ -34,7 +38,11 @@ function startLive(page) {
     announcer.say("arrivals", arrivals.text);
   });
   const diagnostics = at("diagnostics") && new Diagnostics(at("diagnostics"), page, live);
+  watchSeen(live);
+  watchTyping(live);
+  new Presence().start(live);
   live.start();
+  new Whereabouts(page.personId).start();
   diagnostics?.start();
 }
 

@@ -59,7 +59,8 @@ export class Live {
       fetchAfter: () => this.#cursor.hold(() => this.#fetchAfter()),
     };
     const hear = {
-      event: (event) => this.#cursor.take(event),
+      // A signal has no sequence: it moves no cursor, and waits for nothing.
+      event: (event) => ("sequence" in event ? this.#cursor.take(event) : this.#tell(event)),
       state: (state) => this.#changed(state),
       signedOut: () => this.#signedOut(),
       reset: () => this.#reset(),
