@@ -16,6 +16,7 @@ from notifier.web import (
     assets,
     centre,
     choices,
+    conversations,
     diagnostics,
     health,
     languages,
@@ -25,6 +26,7 @@ from notifier.web import (
     presence,
     profiles,
     push,
+    search,
     stream,
 )
 from notifier.web import settings as settings_page
@@ -42,6 +44,7 @@ BLUEPRINTS = (
     assets,
     centre,
     choices,
+    conversations,
     diagnostics,
     health,
     languages,
@@ -51,6 +54,7 @@ BLUEPRINTS = (
     presence,
     profiles,
     push,
+    search,
     settings_page,
     stream,
 )

@@ -1,4 +1,4 @@
-"""What stands after the `?`: numbers, checked before anybody counts with them."""
+"""What stands after the `?` or in a field: numbers, checked before anybody counts with them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from notifier.pages import PAGE_MOST, Page
 _NUMBER = re.compile(r"[0-9]{1,19}", re.ASCII)
 # Seconds since the epoch for the next three thousand years, with what a float can hold behind it.
 _SECONDS = re.compile(r"[0-9]{1,11}(\.[0-9]{1,20})?", re.ASCII)
+
+# More messages than any screen shows.
+NUMBERS_MOST = 200
 
 
 def page_number() -> int:
@@ -48,3 +51,23 @@ def since() -> float:
     if not _SECONDS.fullmatch(given):
         raise BadRequest("`since` must be a time: seconds since 1970, such as 1764000000.123.")
     return float(given)
+
+
+def message_number(name: str) -> int | None:
+    """The number of a message in the query, None without one. Raises `BadRequest`."""
+    given = request.args.get(name)
+    return None if given is None else _message(given, name)
+
+
+async def message_numbers(name: str) -> list[int]:
+    """The numbers of messages in a form's field, commas between them. Raises `BadRequest`."""
+    given = (await request.form).get(name, "")
+    if given.count(",") >= NUMBERS_MOST:
+        raise BadRequest("`%(name)s` holds too many messages.", name=name)
+    return [_message(one.strip(), name) for one in given.split(",")]
+
+
+def _message(given: str, name: str) -> int:
+    if not _NUMBER.fullmatch(given) or not 0 < int(given) <= SEQUENCE_MAX:
+        raise BadRequest("`%(name)s` must be the number of a message.", name=name)
+    return int(given)

@@ -29,6 +29,7 @@ from notifier.languages import (
     shown,
 )
 from notifier.web import assets
+from notifier.web.links import linked
 from notifier.web.sign_in import visitor
 from notifier.web.site import site
 
@@ -143,6 +144,7 @@ def install_templates(app: Quart) -> None:
     )
     app.jinja_env.filters.update(
         avatar=avatar,
+        linked=linked,
         time_ago=time_ago,
         iso_time=iso_time,
         exact_time=exact_time,

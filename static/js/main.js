@@ -4,9 +4,14 @@
 import { Announcer } from "./announcer.js";
 import { Arrivals } from "./arrivals.js";
 import { Badge } from "./badge.js";
+import { sayThatScriptsRun } from "./by_script.js";
 import { startBrowserSettings } from "./centre/browser.js";
 import { startCentre } from "./centre/start.js";
 import { ConnectionLine } from "./connection_line.js";
+import { watchFind } from "./conversation/find.js";
+import { followList } from "./conversation/list.js";
+import { openConversation } from "./conversation/open.js";
+import { forgetUnsentOnSignOut } from "./conversation/unsent.js";
 import { watchCounters } from "./counter.js";
 import { Diagnostics } from "./diagnostics.js";
 import { Live } from "./live/live.js";
@@ -31,8 +36,10 @@ function startLive(page) {
   const badge = new Badge(at("unread-badge"), (count) => centre.unreadMessages(count));
 
   live.on("unread_message_count", ({ data, sequence }) => badge.show(data, sequence));
+  const conversation = openConversation(live, announcer);
+  followList(live);
   live.on("message", (event) => {
-    centre.message(event, arrivals !== null);
+    centre.message(event, arrivals !== null || conversation?.isWith(event.data.from));
     if (!arrivals) return;
     arrivals.add();
     announcer.say("arrivals", arrivals.text);
@@ -46,6 +53,7 @@ function startLive(page) {
   diagnostics?.start();
 }
 
+sayThatScriptsRun();
 keepTimesFresh();
 watchCounters();
 watchSubmits();
@@ -54,6 +62,8 @@ const menu = document.querySelector("details.menu");
 if (menu) watchMenu(menu);
 if (document.body.dataset.personId) {
   watchPopovers();
+  watchFind();
+  forgetUnsentOnSignOut();
   followPerson(document.body.dataset.personId);
   startLive(document.body.dataset);
   if (at("this-browser")) startBrowserSettings(at("this-browser"));

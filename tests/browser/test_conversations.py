@@ -1,0 +1,79 @@
+"""A conversation in real windows: what is written shows at once, and what is unread is right."""
+
+from __future__ import annotations
+
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import OpenBrowser
+from tests.conftest import People
+from tests.person import Person
+
+
+async def open_conversation(browser_of: OpenBrowser, person: Person, other: Person) -> Page:
+    page = await (await browser_of(person)).new_page()
+    # As everybody comes to it: by a page of ours, so that the server knows of the scripts.
+    await page.goto("/conversations")
+    await page.goto(f"/conversations/{other.username}")
+    return page
+
+
+async def test_two_people_converse_without_a_reload(
+    people: People, browser_of: OpenBrowser
+) -> None:
+    harry, gitau = await people("harry", "gitau")
+    his = await open_conversation(browser_of, harry, gitau)
+    hers = await open_conversation(browser_of, gitau, harry)
+    box = his.locator("#message")
+    await box.fill("hello 👩‍👩‍👧 https://example.org/x.")
+    await box.press("Shift+Enter")
+    await box.press("Enter")
+    await expect(his.locator(".said.mine[data-message]")).to_have_count(1)
+    await expect(box).to_have_value("")
+    said = hers.locator(".said.theirs[data-message]")
+    await expect(said).to_have_count(1)
+    await expect(said.locator("a")).to_have_attribute("href", "https://example.org/x")
+    # Seen by her: nothing is left to read, in this window and in the count.
+    await expect(hers.locator("[data-unread]")).to_have_count(0)
+    await expect(hers.locator("#unread-badge")).to_be_hidden()
+    assert await gitau.unread() == 0
+    await hers.locator("#message").fill("hi")
+    await hers.locator("#message").press("Enter")
+    await expect(his.locator(".said.theirs .words")).to_have_text("hi")
+    # And he takes back what he said: it goes on both sides.
+    await his.locator(".said.mine").hover()
+    await his.locator(".said.mine summary").click()
+    await his.get_by_role("button", name="Delete for both").click()
+    await expect(his.locator(".said.mine")).to_have_count(0)
+    await expect(hers.locator(".said.theirs")).to_have_count(0)
+
+
+async def test_a_refused_message_keeps_its_text_and_says_why(
+    people: People, browser_of: OpenBrowser
+) -> None:
+    harry, gitau = await people("harry", "gitau")
+    his = await open_conversation(browser_of, harry, gitau)
+    # The script's own counter would not let it go: the server's word is what is looked at.
+    await his.locator("#message").evaluate("box => box.dataset.most = 1000")
+    await his.locator("#message").fill("x" * 141)
+    await his.locator("#message").press("Enter")
+    refused = his.locator(".said[data-state=refused]")
+    await expect(refused).to_contain_text("at most 140 characters")
+    await refused.get_by_role("button", name="Edit").click()
+    await expect(his.locator("#message")).to_have_value("x" * 141)
+    await expect(refused).to_have_count(0)
+
+
+async def test_people_and_words_are_found_while_one_types(
+    people: People, browser_of: OpenBrowser
+) -> None:
+    harry, gitau = await people("harry", "gitau")
+    await gitau.send(harry, "the umbrella is yours")
+    window = await (await browser_of(harry)).new_page()
+    await window.goto("/conversations")
+    await expect(window.locator(".line")).to_contain_text("umbrella")
+    await window.locator("#find-words").fill(gitau.username[:5])
+    await expect(window.locator("#found")).to_contain_text(gitau.username)
+    await window.locator("#find-words").fill("umbre")
+    await window.locator("#found .line a", has_text="umbrella").click()
+    await window.wait_for_url("**/conversations/*around=*")
+    await expect(window.locator(".said:target")).to_contain_text("umbrella")
