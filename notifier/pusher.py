@@ -220,4 +220,5 @@ def content(one: Due) -> dict[str, Any]:
 
 def pause(failures: int) -> float:
     """How long to wait after so many failures before, ±20 % so that services get no bursts."""
-    return min(FIRST_PAUSE_SECONDS * 2**failures, LONGEST_PAUSE_SECONDS) * random.uniform(0.8, 1.2)
+    pause_seconds = min(FIRST_PAUSE_SECONDS * 2.0**failures, LONGEST_PAUSE_SECONDS)
+    return pause_seconds * random.uniform(0.8, 1.2)

@@ -18,6 +18,7 @@ from notifier.pusher import Pusher
 from notifier.sign_ins import SignedIn
 from tests.conftest import Serve
 from tests.integration.conftest import StartEngine, add_people, both, signed_in
+from tests.patience import until
 from tests.person import Person
 from tests.push_service import Browser, PushService
 
@@ -251,9 +252,7 @@ async def test_the_app_pushes_by_itself(serve: Serve, service: PushService) -> N
     fields = service.browser("phone").fields
     assert (await gitau.request("POST", "/push", fields=fields)).status == 201
     await harry.send(gitau, "hello")
-    async with asyncio.timeout(20):
-        while not service.taken:
-            await asyncio.sleep(0.05)
+    await until(lambda: bool(service.taken), "a push")
     assert service.told[0]["body"] == "hello"
     gone = await gitau.request("DELETE", "/push", fields={"endpoint": fields["endpoint"]})
     assert gone.status == 204
