@@ -10,6 +10,7 @@ from quart import Quart
 from notifier import schema, web
 from notifier.drain import drain
 from notifier.engine import Engine
+from notifier.exporter import Exporter
 from notifier.passwords import Passwords
 from notifier.paths import TEMPLATES
 from notifier.settings import Settings
@@ -59,7 +60,8 @@ def create_app(settings: Settings) -> Quart:
     )
     engine = Engine(settings)
     passwords = Passwords(settings.password_hashers)
-    web.install(app, settings, engine, passwords)
+    exporter = Exporter(engine)
+    web.install(app, settings, engine, passwords, exporter)
 
     pushers: list[Pusher] = []
 
@@ -75,12 +77,14 @@ def create_app(settings: Settings) -> Quart:
             pushers.append(Pusher(engine))
             pushers[0].start()
         await passwords.prepare()
+        exporter.start()
 
     @app.after_serving
     async def stop() -> None:
         await drain(engine, seconds=0)
         for pusher in pushers:
             await pusher.stop()
+        await exporter.stop()
         passwords.close()
         await engine.stop()
 

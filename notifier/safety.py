@@ -130,13 +130,19 @@ def _refusal(one: Letter, ties: dict[Pair, AnyRow], known: bool) -> Refused | No
     tie = ties.get((one.sender_id, one.recipient_id))
     if tie is not None and tie.blocked_at is not None:
         return Forbidden(
-            "You have blocked %(name)s. Unblock them to write to them.", name=one.recipient
+            "You have blocked %(name)s. Unblock them to write to them.",
+            field="message",
+            name=one.recipient,
         )
     if one.who_may_write == NOBODY:
-        return Forbidden("%(name)s takes no messages at present.", name=one.recipient)
+        return Forbidden(
+            "%(name)s takes no messages at present.", field="message", name=one.recipient
+        )
     if one.who_may_write == KNOWN and not known:
         return Forbidden(
-            "%(name)s takes messages only from people they have written to.", name=one.recipient
+            "%(name)s takes messages only from people they have written to.",
+            field="message",
+            name=one.recipient,
         )
     return None
 

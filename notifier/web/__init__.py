@@ -9,23 +9,28 @@ from quart import Quart
 
 from notifier.cookies import cookie_name
 from notifier.engine import Engine
+from notifier.exporter import Exporter
 from notifier.passwords import Passwords
 from notifier.settings import Settings
 from notifier.web import (
+    account_data,
     accounts,
     assets,
     centre,
     choices,
     conversations,
+    devices,
     diagnostics,
     health,
     languages,
     messages,
+    moderation,
     notifications,
     posts,
     presence,
     profiles,
     push,
+    safety,
     search,
     stream,
 )
@@ -40,30 +45,36 @@ from notifier.web.sign_in import install_cookie
 from notifier.web.site import EXTENSION, Site
 
 BLUEPRINTS = (
+    account_data,
     accounts,
     assets,
     centre,
     choices,
     conversations,
+    devices,
     diagnostics,
     health,
     languages,
     messages,
+    moderation,
     notifications,
     posts,
     presence,
     profiles,
     push,
+    safety,
     search,
     settings_page,
     stream,
 )
 
 
-def install(app: Quart, settings: Settings, engine: Engine, passwords: Passwords) -> None:
+def install(
+    app: Quart, settings: Settings, engine: Engine, passwords: Passwords, exporter: Exporter
+) -> None:
     """Everything of the web on `app`, which keeps the life of what it hands over."""
     app.extensions[EXTENSION] = Site(
-        settings, engine, passwords, Limits(settings), assets.content_version()
+        settings, engine, passwords, exporter, Limits(settings), assets.content_version()
     )
     app.request_class = StrictRequest
     app.config.update(

@@ -45,8 +45,6 @@ PASSWORD_PERSON = parse("10 per 5 minutes")
 PRESENCE_PERSON = RateLimitItemPerMinute(30)
 # Who tidies up blocks some dozens; each change is a transaction over all that the other wrote.
 TIE_PERSON = RateLimitItemPerMinute(30)
-# Somebody who goes to and fro between two windows and their work, on several devices.
-PRESENCE_PERSON = RateLimitItemPerMinute(30)
 # Each one reads everything that a person has.
 EXPORT_PERSON = parse("10 per day")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quart import Blueprint, Response, flash, request
 
-from notifier import accounts, posts, presence, sign_ins
+from notifier import accounts, posts, presence, safety, sign_ins
 from notifier.errors import Refused, Unavailable
 from notifier.languages import _
 from notifier.web import limits, sign_in
@@ -24,9 +24,14 @@ async def profile(username: str) -> Response:
     async with site().engine.database.read() as connection:
         person = await accounts.find_person(connection, username)
         near = await presence.of(connection, me.person_id, person.id)
+        tie = await safety.find_tie(connection, me.person_id, person.id)
         found = await posts.by_author(connection, person.id, number, site().settings.posts_per_page)
         at = await standing(connection, me.person_id)
-    return await page("profiles/profile.html", at, person=person, near=near, page=existing(found))
+    if safety.is_blocked(tie):
+        return await page("profiles/blocked.html", at, person=person, tie=tie)
+    return await page(
+        "profiles/profile.html", at, person=person, near=near, tie=tie, page=existing(found)
+    )
 
 
 @blueprint.get("/user/<username>/popup")
@@ -36,6 +41,9 @@ async def popup(username: str) -> Response:
     async with site().engine.database.read() as connection:
         person = await accounts.find_person(connection, username)
         near = await presence.of(connection, me.person_id, person.id)
+        tie = await safety.find_tie(connection, me.person_id, person.id)
+    if safety.is_blocked(tie):
+        return await fragment("profiles/_blocked.html", person=person)
     return await fragment("profiles/_popup.html", person=person, near=near)
 
 

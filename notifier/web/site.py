@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from quart import current_app
 
 from notifier.engine import Engine
+from notifier.exporter import Exporter
 from notifier.passwords import Passwords
 from notifier.settings import Settings
 
@@ -27,6 +28,7 @@ class Site:
     settings: Settings
     engine: Engine
     passwords: Passwords
+    exporter: Exporter
     limits: Limits
     assets_version: str
 

@@ -14,8 +14,9 @@ import { openConversation } from "./conversation/open.js";
 import { forgetUnsentOnSignOut } from "./conversation/unsent.js";
 import { watchCounters } from "./counter.js";
 import { Diagnostics } from "./diagnostics.js";
+import { watchExport } from "./export_progress.js";
 import { Live } from "./live/live.js";
-import { followPerson } from "./live/person.js";
+import { followPerson, nobodyIsHere } from "./live/person.js";
 import { watchMenu } from "./menu.js";
 import { watchPopovers } from "./popover.js";
 import { Presence } from "./presence.js";
@@ -47,6 +48,7 @@ function startLive(page) {
   const diagnostics = at("diagnostics") && new Diagnostics(at("diagnostics"), page, live);
   watchSeen(live);
   watchTyping(live);
+  watchExport(live);
   new Presence().start(live);
   live.start();
   new Whereabouts(page.personId).start();
@@ -67,4 +69,6 @@ if (document.body.dataset.personId) {
   followPerson(document.body.dataset.personId);
   startLive(document.body.dataset);
   if (at("this-browser")) startBrowserSettings(at("this-browser"));
+} else if (location.pathname === "/login") {
+  nobodyIsHere();
 }

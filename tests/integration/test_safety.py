@@ -211,9 +211,7 @@ async def test_a_message_that_races_a_block_is_never_left_in_sight(
     async def send(number: int) -> Sent:
         return await engines[0].sending.send(draft(harry, "harry", f"gitau{number}", "secret"))
 
-    await together(
-        *(one for number, to in enumerate(targets) for one in (send(number), block(to)))
-    )
+    await together(*(one for number, to in enumerate(targets) for one in (send(number), block(to))))
     async with engines[0].database.read() as connection:
         for person_id in targets:
             assert "secret" not in words(await notifications.after(connection, person_id, 0))
