@@ -19,8 +19,9 @@ from notifier.settings import Settings
 
 log = structlog.get_logger("notifier.web")
 
-# For requests in flight after the streams have ended.
-GRACEFUL_SECONDS = 2.0
+# For requests in flight after the streams have ended, and for those who read slowly; the rest of
+# the 2 s in which all must be gone is for closing what the process has open.
+GRACEFUL_SECONDS = 1.0
 # Long enough for a browser to reuse its connection for the next page; it also bounds how long
 # the headers of a request may take. hypercorn's `read_timeout` stays unset: it ends a connection
 # whose client sends nothing, and that is what a stream's client does.

@@ -91,11 +91,19 @@ class Door:
         files = self.open_files()
         yield
         await self.streams(int(before["notifier_streams"]), within)
+        tasks = before["notifier_asyncio_tasks"] + TASKS_OF_REQUESTS
+
+        async def as_few_tasks() -> bool:
+            return (await self.metrics())["notifier_asyncio_tasks"] <= tasks
+
+        await until(as_few_tasks, "its tasks back", within)
         # The one that asks for figures may be among them, and a pool may have grown by some.
         await until(lambda: self.open_files() <= files + POOLED_FILES, "its files back", within)
         assert (await request(self.port, "GET", "/healthz")).status == 200
 
 
+# A request that asks for figures has some of its own, and so has one that just ended.
+TASKS_OF_REQUESTS = 8
 # Connections of the database's pool, each with a file for its log and its index.
 POOLED_FILES = 16
 
