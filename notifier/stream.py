@@ -44,16 +44,13 @@ async def web_stream(
     engine.addresses.take(address)
     try:
         yield sse.retry()
-        if confirmed is not None:
+        if confirmed is not None and not confirmed.done():
             await asyncio.wait([confirmed], timeout=CONFIRM_SECONDS)
         ends_at = started + engine.settings.stream_age_seconds * random.uniform(
             1 - JITTER, 1 + JITTER
         )
         async for piece in _events(engine, subscriber, bell, ends_at):
             yield piece
-            # After a peer's reset hypercorn's send neither raises nor yields: without this a
-            # stream that always has something to say would never let the loop go.
-            await asyncio.sleep(0)
     finally:
         engine.hub.leave(subscriber)
         engine.addresses.give_back(address)
@@ -67,33 +64,39 @@ async def _events(
     heartbeat = engine.settings.heartbeat_seconds
     # The first heartbeat comes at a random moment: streams that began together beat apart.
     beat_at = loop.time() + heartbeat * random.uniform(0.5, 1)
-    while True:
-        now = loop.time()
-        # Looked at first, so that a stream which always has something to say ends too.
-        if now >= ends_at:
-            subscriber.close(Ending.AGED)
-        if subscriber.state is State.BEHIND:
-            frames = await _catch_up(engine, subscriber)
-            if frames:
-                yield frames
-            continue
-        if subscriber.state is State.CLOSED:
-            yield farewell(subscriber.ending)
-            return
-        bell.clear()
-        if events := subscriber.take():
-            yield b"".join([event.frame for event in events])
-            engine.hub.wrote(events)
-            continue
-        if now >= beat_at:
-            beat_at = now + heartbeat
-            yield sse.PING
-        else:
-            timer = loop.call_at(min(beat_at, ends_at), bell.set)
-            try:
+    # Rings when time alone asks for something; an event in between does not move it.
+    timer = loop.call_at(min(beat_at, ends_at), bell.set)
+    try:
+        while True:
+            now = loop.time()
+            # Looked at first, so that a stream which always has something to say ends too.
+            if now >= ends_at:
+                subscriber.close(Ending.AGED)
+            if subscriber.state is State.BEHIND:
+                frames = await _catch_up(engine, subscriber)
+                if frames:
+                    yield frames
+                continue
+            if subscriber.state is State.CLOSED:
+                yield farewell(subscriber.ending)
+                return
+            bell.clear()
+            if events := subscriber.take():
+                yield b"".join([event.frame for event in events])
+                engine.hub.wrote(events)
+            elif now >= beat_at:
+                beat_at = now + heartbeat
+                timer = loop.call_at(min(beat_at, ends_at), bell.set)
+                yield sse.PING
+            else:
                 await bell.wait()
-            finally:
-                timer.cancel()
+                continue
+            if bell.is_set():
+                # After a peer's reset hypercorn's send neither raises nor yields: without this
+                # a stream that always has something to say would never let the loop go.
+                await asyncio.sleep(0)
+    finally:
+        timer.cancel()
 
 
 async def _catch_up(engine: Engine, subscriber: Subscriber) -> bytes:

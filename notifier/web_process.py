@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ from notifier.app import create_app
 from notifier.drain import drain
 from notifier.engine import Engine
 from notifier.settings import Settings
+from notifier.sockets import BACKLOG
 
 log = structlog.get_logger("notifier.web")
 
@@ -26,6 +28,8 @@ GRACEFUL_SECONDS = 1.0
 # the headers of a request may take. hypercorn's `read_timeout` stays unset: it ends a connection
 # whose client sends nothing, and that is what a stream's client does.
 KEEP_ALIVE_SECONDS = 30
+# Python's own first threshold is 700 objects, and one connect makes about as many that stay.
+GC_THRESHOLDS = (10_000, 10, 10)
 # With Ctrl-C somebody is waiting for the prompt.
 INTERRUPTED_DRAIN_SECONDS = 1.0
 
@@ -34,6 +38,9 @@ def config_for(fd: int) -> Config:
     """hypercorn's settings for one process that serves the listening socket `fd`."""
     config = Config()
     config.bind = [f"fd://{fd}"]
+    # hypercorn listens once more on the socket; with its own 100, whoever comes beyond them when
+    # everybody returns at once waits for their kernel to try again, or is refused.
+    config.backlog = BACKLOG
     config.include_server_header = False
     config.graceful_timeout = GRACEFUL_SECONDS
     config.keep_alive_timeout = KEEP_ALIVE_SECONDS
@@ -64,6 +71,8 @@ async def _serve(
     async def shutdown() -> None:
         # Called once the app has started and the socket is served.
         figures = None if metrics_fd is None else await health.answer_at(engine, metrics_fd)
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         ready()
         seconds = await stopping
         if figures is not None:

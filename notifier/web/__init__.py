@@ -35,12 +35,14 @@ from notifier.web import (
     stream,
 )
 from notifier.web import settings as settings_page
+from notifier.web.asgi import Exchange
 from notifier.web.errors import install_errors
-from notifier.web.headers import add_headers
+from notifier.web.headers import adds_headers
 from notifier.web.limits import Limits
 from notifier.web.origin import refuse_other_origins
 from notifier.web.rendering import install_templates
 from notifier.web.requests import StrictRequest, refuse_what_is_no_text
+from notifier.web.sessions import Sessions
 from notifier.web.sign_in import install_cookie
 from notifier.web.site import EXTENSION, Site
 
@@ -77,6 +79,8 @@ def install(
         settings, engine, passwords, exporter, Limits(settings), assets.content_version()
     )
     app.request_class = StrictRequest
+    app.asgi_http_class = Exchange
+    app.session_interface = Sessions()
     app.config.update(
         SESSION_COOKIE_NAME=cookie_name(settings, "notifier_session"),
         SESSION_COOKIE_SECURE=settings.https,
@@ -89,6 +93,6 @@ def install(
     app.before_request(languages.speak_theirs)
     app.before_request(refuse_what_is_no_text)
     app.before_request(refuse_other_origins)
-    app.after_request(add_headers)
+    app.after_request(adds_headers(settings, engine))
     for room in BLUEPRINTS:
         app.register_blueprint(room.blueprint)

@@ -62,6 +62,16 @@ async def refuse_what_is_no_text() -> None:
     """Path, query and cookies must be UTF-8 without NUL, whatever would look at them later."""
     raw_path: bytes = request.scope.get("raw_path", b"")
     cookies = "; ".join(request.headers.getlist("Cookie")).encode("latin-1", "replace")
+    together = b"%s %s %s" % (raw_path, request.query_string, cookies)
+    if not together.isascii() or b"%" in together or b"\0" in together:
+        _look_closely(raw_path, cookies)
+    most = request.max_content_length
+    if most is not None and (request.content_length or 0) > most:
+        # Said before anybody reads it, also where no view would.
+        raise RequestEntityTooLarge()
+
+
+def _look_closely(raw_path: bytes, cookies: bytes) -> None:
     for what, raw in (
         (ADDRESS, unquote_to_bytes(raw_path)),
         (ADDRESS, unquote_to_bytes(request.query_string)),
@@ -73,7 +83,3 @@ async def refuse_what_is_no_text() -> None:
             raise BadRequest("The %(what)s of this request is not in UTF-8.", what=what) from None
         if b"\0" in raw:
             raise BadRequest("The %(what)s of this request holds a NUL.", what=what)
-    most = request.max_content_length
-    if most is not None and (request.content_length or 0) > most:
-        # Said before anybody reads it, also where no view would.
-        raise RequestEntityTooLarge()
