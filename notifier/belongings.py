@@ -46,6 +46,7 @@ BELONGINGS = (
     Belonging("deleted_message", ("sender_id",), frozenset({"idempotency_hash"})),
     Belonging("notification", ("recipient_id",)),
     Belonging("centre", ("person_id",)),
+    Belonging("presence", ("person_id",)),
     Belonging("push_subscription", ("person_id",), frozenset({"auth", "p256dh", "endpoint_hash"})),
     Belonging("tie", ("person_id",)),
     # One's own reports; whoever reported somebody is known to the moderators only.

@@ -29,7 +29,7 @@ KEPT_SECONDS = 7 * 86_400
 # second; a database that is away for longer costs a new beginning, no more.
 LEASE_SECONDS = 60
 # Of one piece, before it is compressed.
-PART_BYTES = 256 * 1024
+PART_BYTES = 64 * 1024
 FORMAT = 1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import People
+from tests.conftest import People, Serve
 from tests.exchange import Answer
 from tests.person import Person
 from tests.processes import Server
@@ -147,14 +147,11 @@ async def test_only_what_the_reporter_saw_is_copied(
         await server.sql("DELETE FROM report WHERE closed_at IS NOT NULL AND reason = 'curious'")
 
 
-async def test_the_command_makes_and_unmakes_moderators(serve: object, people: People) -> None:
-    from tests.conftest import Serve
-    from typing import cast
-
-    server = await cast(Serve, serve)()
+async def test_the_command_makes_and_unmakes_moderators(serve: Serve, people: People) -> None:
+    server = await serve()
     (harry,) = await people("harry", on=server)
     assert (await harry.get("/moderation")).status == 404
-    other = Server(server.folder, **{"DATABASE_URL": server.environment["DATABASE_URL"]})
+    other = Server(server.folder, DATABASE_URL=server.environment["DATABASE_URL"])
     assert await other.run("moderator", harry.username) == 0, other.output()
     assert (await harry.get("/moderation")).status == 200
     assert await other.run("moderator", harry.username, "--remove") == 0

@@ -16,12 +16,12 @@ from notifier.discretion import What
 from notifier.drafts import Sent, draft
 from notifier.engine import Engine
 from notifier.errors import Forbidden, NotFound, Refused, TooMany
-from notifier.events import Event
+from notifier.events import Event, Signal
 from notifier.messages import open_inbox, sent_box, unread_count
 from notifier.models import Message, Tie, User
 from notifier.search import messages as find_messages
 from notifier.search import people as find_people
-from tests.integration.conftest import StartEngine, add_people, both, together
+from tests.integration.conftest import StartEngine, add_people, both, signed_in, together
 
 Change = Callable[[AsyncConnection, int, str], Awaitable[list[Event]]]
 
@@ -179,10 +179,8 @@ async def test_deleting_a_withheld_message_tells_the_other_nothing(two: Two) -> 
 
 
 async def test_typing_of_who_is_blocked_arrives_nowhere_and_is_answered_as_ever(two: Two) -> None:
-    heard = []
-    two.engine.typing._publish = heard.extend  # type: ignore[assignment]
-    from tests.integration.conftest import signed_in
-
+    heard: list[Signal] = []
+    two.engine.typing._publish = heard.extend
     harry = await signed_in(two.engine, two.harry)
     await two.gitau_does(blocking.block)
     await two.engine.typing.tell(harry, "gitau")
