@@ -85,6 +85,10 @@ export class Connection {
 
   #openStream() {
     this.#closeStream();
+    if (!("EventSource" in window)) {
+      this.#startPolling();
+      return;
+    }
     const { streamUrl, names, heartbeatMs, cursor } = this.#options;
     const url = new URL(streamUrl, location.href);
     url.searchParams.set("last_event_id", cursor());

@@ -25,16 +25,14 @@ export class Cursor {
   }
 
   // While older events are fetched, newer ones wait; otherwise the older would count as repeats.
+  // When they cannot be had now (null) nothing is taken: the next attempt brings them all.
   async hold(fetchOlder) {
     if (this.#held) return;
     this.#held = [];
-    let older = [];
-    try {
-      older = await fetchOlder();
-    } finally {
-      const waiting = [...older, ...this.#held].sort((a, b) => a.sequence - b.sequence);
-      this.#held = null;
-      for (const event of waiting) this.take(event);
-    }
+    const older = await fetchOlder();
+    const waiting = older ? [...older, ...this.#held] : [];
+    this.#held = null;
+    waiting.sort((a, b) => a.sequence - b.sequence);
+    for (const event of waiting) this.take(event);
   }
 }

@@ -7,7 +7,7 @@ import { Tabs, canShare } from "./tabs.js";
 
 const NOTIFICATIONS_URL = "/notifications";
 // What some pages listen to and others do not: whichever tab leads must hear it for all of them.
-const NAMES = ["message_sent", "message_deleted", "conversation_read"];
+const NAMES = ["message_sent", "message_deleted", "conversation_read", "echo"];
 // A page that reloads on `reset` and is told `reset` again must not reload for ever.
 const RESET_KEY = "notifier-reset-at";
 const RESET_AGAIN_MS = 60_000;
@@ -88,11 +88,16 @@ export class Live {
   }
 
   async #fetchAfter() {
-    const reply = await fetch(`${NOTIFICATIONS_URL}?after=${this.#cursor.sequence}`, {
-      headers: { Accept: "application/json" },
-      cache: "no-store",
-    });
-    return reply.ok ? reply.json() : [];
+    try {
+      const reply = await fetch(`${NOTIFICATIONS_URL}?after=${this.#cursor.sequence}`, {
+        headers: { Accept: "application/json" },
+        cache: "no-store",
+      });
+      return reply.ok ? await reply.json() : null;
+    } catch {
+      // No network now: whoever leads says again how far it is.
+      return null;
+    }
   }
 
   #signedOut() {

@@ -3,6 +3,11 @@
 
 const KEY = "notifier-person";
 
+// On the sign-in page nobody is signed in: whatever other tabs show is over.
+export function nobodyIsHere() {
+  if (localStorage.getItem(KEY)) localStorage.setItem(KEY, "");
+}
+
 export function followPerson(personId) {
   localStorage.setItem(KEY, personId);
   const check = () => {

@@ -2,7 +2,8 @@
 // HTTP/1.1 allows six connections to a host, so with a stream for each tab the seventh tab hangs.
 // It must never be needed for correctness: a tab that leads starts from its own cursor.
 //
-// On the channel: hello (anybody leading?), here (I lead, this far), event, state, signedOut.
+// On the channel: hello (anybody leading?), here (I lead, this far), event (with how far the leader
+// had been told before it, so that a tab that slept through some fetches those first), state, signedOut.
 
 import { Connection } from "./connection.js";
 
@@ -11,6 +12,9 @@ const ANSWER_MS = 2_000;
 // Not everybody at once: whoever waits longest hears that another has taken over.
 const ANSWER_SPREAD_MS = 2_000;
 const SILENT_HEARTBEATS = 2.5;
+// A tab that somebody looks at asks this often: a leader that froze or hangs is replaced within
+// seconds. Hidden tabs do not ask, their timers sleep; they notice that the heartbeat stays away.
+const ASK_MS = 5_000;
 
 export const canShare = () => "locks" in navigator && "BroadcastChannel" in window;
 
@@ -23,13 +27,14 @@ export class Tabs {
   #leaving = null;
   #watch;
   #rescue;
+  #asking;
 
   // options: those of a Connection, and { name, fetchAfter(), sequence() }
   constructor(options, hear) {
     this.#options = options;
     this.#hear = hear;
     this.#connection = new Connection(options, {
-      event: (event) => this.#tellAll("event", event),
+      event: (event) => this.#tellAll("event", event, options.sequence()),
       state: (state) => state !== "off" && this.#tellAll("state", state),
       signedOut: () => this.#tellAll("signedOut"),
       reset: () => hear.reset(),
@@ -51,6 +56,7 @@ export class Tabs {
     this.#channel.onmessage = ({ data }) => this.#received(data);
     this.#leaving = new AbortController();
     this.#queue({ signal: this.#leaving.signal });
+    this.#asking = setInterval(() => document.hidden || this.#sayHello(), ASK_MS);
     this.#sayHello();
   }
 
@@ -60,6 +66,7 @@ export class Tabs {
     this.#stopLeading();
     clearTimeout(this.#watch);
     clearTimeout(this.#rescue);
+    clearInterval(this.#asking);
     this.#channel.close();
     this.#channel = null;
   }
@@ -105,8 +112,8 @@ export class Tabs {
     this.#connection.stop();
   }
 
-  #tellAll(kind, value) {
-    this.#channel?.postMessage({ kind, value });
+  #tellAll(kind, value, before) {
+    this.#channel?.postMessage({ kind, value, before });
     this.#hear[kind](value);
   }
 
@@ -123,7 +130,7 @@ export class Tabs {
     this.#rescue = setTimeout(() => this.leads || this.#queue({ steal: true }), patience);
   }
 
-  #received({ kind, value }) {
+  #received({ kind, value, before }) {
     if (kind === "hello") {
       if (this.leads) this.#here();
       return;
@@ -135,6 +142,7 @@ export class Tabs {
       if (value.state !== "off") this.#hear.state(value.state);
       if (value.sequence > this.#options.sequence()) this.#options.fetchAfter();
     } else {
+      if (before > this.#options.sequence()) this.#options.fetchAfter();
       this.#hear[kind](value);
     }
   }
