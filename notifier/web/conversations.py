@@ -12,7 +12,7 @@ from limits import RateLimitItemPerMinute
 from quart import Blueprint, Response, jsonify, request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from notifier import conversations, message_changes
+from notifier import conversations, message_changes, presence, seen
 from notifier.conversations import Window
 from notifier.drafts import draft
 from notifier.errors import BadRequest, Refused
@@ -55,15 +55,16 @@ async def conversation(username: str) -> Response:
         other = await conversations.other_person(connection, me.person_id, username)
         unread = await conversations.first_unread(connection, me.person_id, other.id)
         window = await _window(connection, me.person_id, other.id, unread)
+        told = await _told(connection, me.person_id, other.id)
         at = await standing(connection, me.person_id)
     if request.args.get("part") == "messages":
         return await fragment(
-            "conversations/_messages.html", other=other, window=window, unread=unread
+            "conversations/_messages.html", other=other, window=window, unread=unread, **told
         )
     scripted = SCRIPT_COOKIE in request.cookies
     if not scripted and somebody_looks():
         at = await _seen_without_script(me.person_id, other, window, at)
-    return await _page(other, window, unread, at, MessageForm(), 200, scripted)
+    return await _page(other, window, unread, at, told, MessageForm(), 200, scripted)
 
 
 @blueprint.post("/conversations/<username>")
@@ -85,8 +86,9 @@ async def reply(username: str) -> Response:
             other = await conversations.other_person(connection, me.person_id, username)
             unread = await conversations.first_unread(connection, me.person_id, other.id)
             window = await conversations.newest(connection, me.person_id, other.id)
+            told = await _told(connection, me.person_id, other.id)
             at = await standing(connection, me.person_id)
-        return await _page(other, window, unread, at, form, error.status, True)
+        return await _page(other, window, unread, at, told, form, error.status, True)
     return see_other(f"/conversations/{username}#end")
 
 
@@ -100,6 +102,8 @@ async def read(username: str) -> Response:
         other = await conversations.other_person(connection, me.person_id, username)
     events = await message_changes.read(site().engine.database, me.person_id, other, ids)
     site().engine.publish(events)
+    if events:
+        await seen.tell(site().engine, me.person_id, other.id, ids)
     if wants_json():
         return jsonify({"with": other.username, "read": ids})
     return see_other(f"/conversations/{other.username}#end")
@@ -151,8 +155,17 @@ async def _seen_without_script(
         return at
     events = await message_changes.read(site().engine.database, person_id, other, ids)
     site().engine.publish(events)
+    await seen.tell(site().engine, person_id, other.id, ids)
     # The cursor stays that of what is shown: what came since has yet to be told.
     return Standing(at.cursor, events[-1].payload) if events else at
+
+
+async def _told(connection: AsyncConnection, person_id: int, other_id: int) -> dict[str, object]:
+    """What a person may know of the other besides their words."""
+    return {
+        "near": await presence.of(connection, person_id, other_id),
+        "shows_seen": await seen.is_shown(connection, person_id, other_id),
+    }
 
 
 async def _page(
@@ -160,6 +173,7 @@ async def _page(
     window: Window,
     unread: int | None,
     at: Standing,
+    told: dict[str, object],
     form: MessageForm,
     status: int,
     scripted: bool,
@@ -174,4 +188,5 @@ async def _page(
         form=form,
         key=secrets.token_urlsafe(KEY_BYTES),
         scripted=scripted,
+        **told,
     )

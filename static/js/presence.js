@@ -15,13 +15,23 @@ const HOLE = "\u0000";
 export class Presence {
   #soon;
   #asking = null;
+  // What was told last, for places that come later.
+  #told = new Map();
 
   start(live) {
     live.on("presence", ({ data }) => this.#show(data.person, data));
     document.addEventListener("visibilitychange", () => this.#askSoon());
-    document.addEventListener("notifier:added", () => this.#askSoon());
+    document.addEventListener("notifier:added", () => this.#added());
     window.addEventListener("pageshow", (event) => event.persisted && this.#askSoon());
     this.#askSoon();
+  }
+
+  #added() {
+    const places = [...document.querySelectorAll("[data-presence]")];
+    for (const person of new Set(places.map((place) => place.dataset.presence))) {
+      if (this.#told.has(person)) this.#show(person, this.#told.get(person));
+      else this.#askSoon();
+    }
   }
 
   #askSoon(ms = GATHER_MS) {
@@ -59,7 +69,9 @@ export class Presence {
     for (const person of people) this.#show(person, told.get(person) ?? { state: "hidden" });
   }
 
-  #show(person, { state, last_seen_at: lastSeenAt }) {
+  #show(person, told) {
+    const { state, last_seen_at: lastSeenAt } = told;
+    this.#told.set(person, told);
     for (const place of document.querySelectorAll("[data-presence]")) {
       if (place.dataset.presence !== person) continue;
       place.dataset.state = state;

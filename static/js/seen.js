@@ -25,5 +25,5 @@ function mark(message) {
   const place = message?.querySelector("[data-mark]");
   if (!place) return;
   place.dataset.mark = "seen";
-  place.textContent = text("seen");
+  place.textContent = text("Seen");
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -82,6 +83,25 @@ async def test_a_stream_with_a_cursor_is_the_same(doors: Doors, guests: Guests) 
         doors, gitau, 1, b'"sequence":8}\n\n', partial(harry.send, gitau, "live")
     )
     assert re.findall(rb"id: (\d+)\n", sent) == [b"3", b"5", b"6", b"7", b"8"]
+
+
+async def test_a_signal_is_the_same_and_moves_no_cursor(doors: Doors, guests: Guests) -> None:
+    harry, gitau = await guests("harry", "gitau")
+
+    async def types_and_sends() -> None:
+        typed = await harry.request("POST", f"/typing/{gitau.username}")
+        assert typed.status == 204, typed.text
+        await harry.send(gitau, "after it")
+
+    sent = await same_stream(doors, gitau, 0, b'"sequence":2}\n\n', types_and_sends)
+    before, _, after = sent.partition(b"event: typing\n")
+    data = re.fullmatch(rb"data: (\{[^\n]*\})\n\nid: 1\n.*", after, re.DOTALL)
+    assert data, sent
+    assert b"id:" not in before
+    heard = json.loads(data[1])
+    assert heard.keys() == {"name", "data", "timestamp"}
+    assert (heard["name"], heard["data"]) == ("typing", {"from": harry.username})
+    assert [row for row in await gitau.notifications() if row["name"] == "typing"] == []
 
 
 async def test_a_current_cursor_gets_what_comes_and_nothing_else(

@@ -1,7 +1,6 @@
 // The list of conversations moves by itself: whatever happens to a message, the list is asked for
 // again, a moment later and once for all that came. It must never take the focus from anybody.
 
-import { refreshTimes } from "../times.js";
 
 const GATHER_MS = 150;
 const AGAIN_MS = 5_000;
@@ -46,6 +45,6 @@ function show(list, markup) {
     : null;
   const parsed = new DOMParser().parseFromString(`<ol>${markup}</ol>`, "text/html");
   list.replaceChildren(...parsed.querySelector("ol").children);
-  refreshTimes(list);
+  list.dispatchEvent(new CustomEvent("notifier:added", { bubbles: true }));
   if (focused) list.querySelector(`[data-with="${CSS.escape(focused)}"] a`)?.focus({ preventScroll: true });
 }
