@@ -27,7 +27,7 @@ from notifier.notifications import allot
 
 TOAST, SOUND, DESKTOP, PUSH = "toast", "sound", "desktop", "push"
 WAYS = {
-    TOAST: Sentence("Card on the page"),
+    TOAST: Sentence("Card"),
     SOUND: Sentence("Sound"),
     DESKTOP: Sentence("Desktop"),
     PUSH: Sentence("Push"),

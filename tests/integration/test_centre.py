@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
+import json
 import re
+from html import unescape
 
 import pytest
 
@@ -12,8 +13,9 @@ from notifier.engine import Engine
 from notifier.names import UNSEEN_COUNT
 from tests.conftest import People
 from tests.integration.conftest import add_people, both
+from tests.notify import notify
 from tests.person import Person
-from tests.processes import NOTIFIER, Server
+from tests.processes import Server
 
 ANNOUNCEMENT = {"title": "Back at noon", "text": "The kettle moves.", "link": "/user/harry"}
 
@@ -144,22 +146,6 @@ async def test_without_scripts_the_page_of_all_marks_one_and_all(people: People)
     assert "note-unread" not in (await gitau.get("/notifications/all")).text
 
 
-async def notify(server: Server, *arguments: str, stdin: bytes = b"") -> tuple[int, str]:
-    process = await asyncio.create_subprocess_exec(
-        NOTIFIER,
-        "notify",
-        *arguments,
-        env=server.environment,
-        cwd=server.folder,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate(stdin)
-    assert process.returncode is not None
-    return process.returncode, output.decode()
-
-
 async def test_the_command_tells_a_person_and_what_is_wrong(server: Server, people: People) -> None:
     (harry,) = await people("harry")
     code, said = await notify(
@@ -176,3 +162,26 @@ async def test_the_command_tells_a_person_and_what_is_wrong(server: Server, peop
         code, said = await notify(server, *arguments)
         assert code == expected, said
         assert "Traceback" not in said
+
+
+async def test_choices_are_kept_and_every_page_is_given_them(people: People) -> None:
+    (harry,) = await people("harry")
+    body = "way=message.sound&way=*.toast&quiet_from=22:00&quiet_until=07:00&time_zone=Asia/Seoul"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    saved = await harry.request("POST", "/settings/notifications", body=body.encode(), headers=form)
+    assert saved.location.endswith("/settings#notifications")
+    page = unescape((await harry.get("/")).text)
+    found = re.search(r'data-choices="({.*?})"', page)
+    assert found
+    given = json.loads(found[1])
+    assert given["ways"]["message"] == ["sound"]
+    assert given["ways"]["announcement"] == []
+    assert (given["quiet"], given["zone"]) == ([1320, 420], "Asia/Seoul")
+    settings = (await harry.get("/settings")).text
+    assert 'value="22:00"' in settings
+    assert "<option selected>Asia/Seoul" in settings
+
+    await harry.request(
+        "POST", "/settings/notifications", body=b"time_zone=Mars/Olympus", headers=form
+    )
+    assert "There is no such time zone." in (await harry.get("/settings")).text

@@ -34,7 +34,8 @@ export class Elsewhere {
 
   // news: { name, sequence, timestamp, title, text, link }
   tell(news) {
-    this.#gathered.push(news);
+    // Now, not when it is told: whoever looks away in between has seen it.
+    this.#gathered.push({ ...news, looked: this.#somebodyLooks() });
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
       this.#tellAll(this.#gathered.splice(0));
@@ -44,9 +45,9 @@ export class Elsewhere {
   async #tellAll(all) {
     // Without locks (plain http on a network) browsers show nothing on the desktop anyway.
     if (!("locks" in navigator)) return;
-    const watched = !document.hidden || (await this.#somebodyLooks());
-    const news = await navigator.locks.request(this.#telling, () => this.#claim(all));
-    if (watched) return;
+    const looked = await Promise.all(all.map((one) => one.looked));
+    const claimed = await navigator.locks.request(this.#telling, () => this.#claim(all));
+    const news = claimed.filter((one) => !looked[all.indexOf(one)]);
     const sounding = news.some((one) => this.#choices.allows("sound", one.name));
     const visible = news.filter((one) => this.#choices.allows("desktop", one.name));
     if (visible.length) await showOnDesktop(visible);
@@ -65,6 +66,8 @@ export class Elsewhere {
   }
 
   async #somebodyLooks() {
+    if (!document.hidden) return true;
+    if (!("locks" in navigator)) return false;
     const { held } = await navigator.locks.query();
     return held.some((lock) => lock.name === this.#inView);
   }
