@@ -11,7 +11,6 @@ to, and does not count in the badge.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -29,7 +28,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
-from notifier.errors import Forbidden, Refused, TooMany
+from notifier.errors import Forbidden, Refused
 from notifier.models import AnyRow, AnySelect, Tie, User
 
 EVERYONE, KNOWN, NOBODY = "everyone", "known", "nobody"
@@ -156,36 +155,32 @@ class _Strangers:
 
     def __init__(self, most: int, now: float) -> None:
         self._most, self._now = most, now
-        self._spent: dict[int, AnyRow] = {}
-        self._more: dict[int, int] = {}
+        self._spent: dict[int, int] = {}
 
     async def look_up(self, connection: AsyncConnection, senders: Iterable[int]) -> None:
         ids = list(senders)
         if not self._most or not ids:
             return
         rows = await connection.execute(
-            select(
-                Tie.person_id, func.count().label("spent"), func.min(Tie.wrote_at).label("oldest")
-            )
+            select(Tie.person_id, func.count())
             .where(Tie.person_id.in_(ids), Tie.to_stranger, Tie.wrote_at > self._now - DAY_SECONDS)
             .group_by(Tie.person_id)
         )
-        self._spent = {row.person_id: row for row in rows}
+        self._spent = {row[0]: row[1] for row in rows}
 
     def spend(self, sender_id: int) -> Refused | None:
         """Count one more stranger, or say why not."""
         if not self._most:
             return None
-        row = self._spent.get(sender_id)
-        spent = (row.spent if row is not None else 0) + self._more.get(sender_id, 0)
+        spent = self._spent.get(sender_id, 0)
         if spent < self._most:
-            self._more[sender_id] = self._more.get(sender_id, 0) + 1
+            self._spent[sender_id] = spent + 1
             return None
-        oldest = row.oldest if row is not None else self._now
-        return TooMany(
-            "You have written to many new people today. People who have written to you, and "
-            "those you know already, you can write to at any time.",
-            retry_after=max(1, math.ceil(oldest + DAY_SECONDS - self._now)),
+        # Not 429: whoever keeps a message to send it again would keep it for a day.
+        return Forbidden(
+            "You have written to many new people today: please go on tomorrow. Whom you know and "
+            "who has written to you, you can write to at any time.",
+            field="message",
         )
 
 

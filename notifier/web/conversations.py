@@ -12,7 +12,7 @@ from limits import RateLimitItemPerMinute
 from quart import Blueprint, Response, jsonify, request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from notifier import conversations, message_changes, presence, seen
+from notifier import conversations, message_changes, presence, safety, seen
 from notifier.conversations import Window
 from notifier.drafts import draft
 from notifier.errors import BadRequest, Refused
@@ -79,7 +79,7 @@ async def reply(username: str) -> Response:
         await limits.spend(limits.SEND_PERSON, "send", str(me.person_id))
         await site().engine.sending.send(drafted)
     except Refused as error:
-        if error.status != 422 or wants_json():
+        if error.status not in {422, 403} or wants_json():
             raise
         form.refuse(error)
         async with site().engine.database.read() as connection:
@@ -164,6 +164,7 @@ async def _told(connection: AsyncConnection, person_id: int, other_id: int) -> d
     """What a person may know of the other besides their words."""
     return {
         "near": await presence.of(connection, person_id, other_id),
+        "tie": await safety.find_tie(connection, person_id, other_id),
         "shows_seen": await seen.is_shown(connection, person_id, other_id),
     }
 

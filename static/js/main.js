@@ -60,8 +60,7 @@ keepTimesFresh();
 watchCounters();
 watchSubmits();
 document.addEventListener("notifier:added", ({ target }) => refreshTimes(target));
-const menu = document.querySelector("details.menu");
-if (menu) watchMenu(menu);
+for (const menu of document.querySelectorAll("details.menu, details.safety")) watchMenu(menu);
 if (document.body.dataset.personId) {
   watchPopovers();
   watchFind();

@@ -5,7 +5,14 @@
 const GATHER_MS = 150;
 const AGAIN_MS = 5_000;
 const URL = "/conversations?part=lines";
-const NAMES = ["message", "message_sent", "message_deleted", "conversation_read", "unread_message_count"];
+const NAMES = [
+  "message",
+  "quiet_message",
+  "message_sent",
+  "message_deleted",
+  "conversation_read",
+  "unread_message_count",
+];
 
 export function followList(live) {
   const list = document.querySelector("#lines[data-live]");

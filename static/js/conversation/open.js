@@ -35,6 +35,8 @@ class OpenConversation {
       only: (keys) => this.#keepUnsent(new Set(keys)),
     });
     live.on("message", ({ data }) => this.#came(data));
+    // Of somebody who is muted: it rings nowhere, but here one looks.
+    live.on("quiet_message", ({ data }) => this.#came(data));
     live.on("message_sent", ({ data }) => this.#sentElsewhere(data));
     live.on("message_deleted", ({ data }) => this.#messages.remove(data.id));
     this.#watchBox();
