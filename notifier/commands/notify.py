@@ -60,25 +60,14 @@ def _payload(given: str) -> Any:
 
 
 async def _record(username: str, name: str, payload: Any, kept: bool) -> int:
-    from notifier import accounts, centre, schema
+    from notifier import schema
     from notifier.engine import Engine
+    from notifier.telling import tell
 
-    settings = configured()
-    engine = Engine(settings)
+    engine = Engine(configured())
     try:
         await schema.check(engine.database)
         await engine.bus.start(engine.hub)
-        async with engine.database.write() as connection:
-            person = await accounts.find_person(connection, username)
-            events = await centre.tell(
-                connection,
-                person.id,
-                name,
-                payload,
-                kept=kept,
-                kept_most=settings.kept_notifications,
-            )
-        engine.publish(events)
-        return events[0].sequence
+        return await tell(engine, username, name, payload, kept=kept)
     finally:
         await engine.stop()

@@ -23,7 +23,7 @@ discretion presence whereabouts typing_signal
 blocking reports belongings exports leaving
 bus redis_servers redis_cluster redis_listener redis_publisher
 redis_subscriptions redis_node redis_bus
-hub engine seen stream drain health exporter pusher
+hub engine seen stream drain health exporter pusher telling
 seed
 web
 gateway_answers gateway_request gateway_connection gateway

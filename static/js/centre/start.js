@@ -55,6 +55,8 @@ export function startCentre(page, live, announcer) {
     if (bell.show(event.data, event.sequence)) tellOthers(event);
   });
 
+  live.on("message_deleted", () => bell.messagesWent());
+
   return {
     // A `message` event; `isShown` when the page itself shows it to somebody who looks.
     message({ data, sequence, timestamp }, isShown) {
