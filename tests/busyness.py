@@ -50,3 +50,16 @@ async def _import_seconds() -> float:
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", "import notifier.app")
     assert await process.wait() == 0
     return time.monotonic() - begun
+
+
+@asynccontextmanager
+async def promised(seconds: float, what: str) -> AsyncIterator[None]:
+    """The block takes no longer than `seconds`, and as many times longer as the machine is busy."""
+    async with measured() as busy:
+        begun = time.monotonic()
+        yield
+        took = time.monotonic() - begun
+    assert took < seconds * busy.factor, (
+        f"{what}: after {took:.1f} s instead of {seconds:g}, "
+        f"on a machine that takes {busy.factor:.1f} times as long as an idle one"
+    )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
+from tests.busyness import measured
 from tests.crowd import crowd
 from tests.exactness import exact
 from tests.exchange import request
@@ -91,6 +95,58 @@ async def test_migrating_while_it_serves_is_harmless_and_may_be_repeated(
             await exact(server, opened, [sender])
         assert "already" in again.output()
         assert not sender.refused
+
+
+DATABASE_SECONDS = 2.0
+# For rendering a refusal.
+RENDERED_SECONDS = 2.0
+LOCKED_SECONDS = 6.0
+
+
+async def test_an_exhausted_pool_is_a_no_in_time_and_streams_stay(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    """The one connection of the pool waits for a lock that another program holds (F9)."""
+    url = await postgres.new_database()
+    server = Server(
+        tmp_path,
+        DATABASE_URL=url,
+        NOTIFIER_DATABASE_POOL=1,
+        NOTIFIER_DATABASE_TIMEOUT_SECONDS=DATABASE_SECONDS,
+        NOTIFIER_RECONCILE_SECONDS=2,
+    )
+    async with running(server):
+        gitau, *others = await crowd(server, 9)
+        senders = [Sender(one.at(server.port), [gitau]) for one in others]
+        async with windows([gitau], [server.port], each=10) as opened:
+            await senders[0].send(gitau)
+            other = await asyncpg.connect(url)
+            async with measured() as busy:
+                begun = time.monotonic()
+                await other.execute("BEGIN")
+                await other.execute("LOCK TABLE message IN ACCESS EXCLUSIVE MODE")
+                while time.monotonic() < begun + LOCKED_SECONDS:
+                    await asyncio.gather(*(sender.send(gitau) for sender in senders))
+                await other.execute("ROLLBACK")
+            await other.close()
+            for sender in senders:
+                assert sender.refused and not sender.unanswered
+                # Who looks a person up first, and then stores, may wait for the pool twice.
+                assert (
+                    sender.slowest_seconds < 2 * DATABASE_SECONDS + RENDERED_SECONDS * busy.factor
+                )
+                for body, answer in sender.refused.items():
+                    assert answer.status == 503 and int(answer.header("retry-after")) > 0
+                    assert body in answer.text, "what was written is still there"
+
+            async def stored() -> bool:
+                answer = await senders[0].send(gitau)
+                return answer is not None and answer.status < 400
+
+            await until(stored, "sends go on without a restart", 60)
+            await exact(server, opened, senders, within=60)
+            assert all(len(window.opened) == 1 for window in opened), "no stream ended"
+        assert "Traceback" not in server.output(), server.output()
 
 
 def told(sender: Sender) -> int:
