@@ -100,7 +100,7 @@ class _EngineCollector(Collector):
         yield from self._by_cause()
         yield _histogram(
             "event_lateness_seconds",
-            "From an event's commit until a stream that was open then had it, one of each write",
+            "From an event's commit until a stream that was open then had it; a sample when busy",
             hub.lateness,
         )
         yield _histogram("send_seconds", "From a draft until it was stored", engine.sending.times)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
 from notifier import hub as hub_module
+from notifier.bus import MemoryBus
 from notifier.events import SEQUENCE_MAX, SIGNAL_MAX_BYTES, Ended, Event, Happened, Signal, to_bus
-from notifier.hub import Hub
+from notifier.hub import MEASURED_EACH, MEASURED_MOST, Hub
 from notifier.subscriber import Ending, State, Subscriber
 
 
@@ -182,3 +184,15 @@ def test_reconcile_finds_who_is_short_and_whose_sign_in_is_over(hub: Hub) -> Non
     assert complete.state is State.LIVE
     assert (over.state, over.ending) == (State.CLOSED, Ending.SIGNED_OUT)
     assert late.state is State.LIVE, "who joined after the question is not judged by its answer"
+
+
+def test_lateness_is_measured_of_every_write_until_there_are_many() -> None:
+    hub = Hub(MemoryBus(), streams_per_person=1)
+    for _ in range(MEASURED_MOST):
+        hub.wrote([Event(1, 1, "note", None, time.time() - 0.2)])
+    assert sum(hub.lateness.counts) == MEASURED_MOST
+    assert 0.2 * MEASURED_MOST <= hub.lateness.total < MEASURED_MOST
+    for _ in range(10 * MEASURED_EACH):
+        hub.wrote([Event(1, 1, "note", None, time.time())])
+    assert sum(hub.lateness.counts) == MEASURED_MOST + 10
+    assert hub.counts["delivered"] == MEASURED_MOST + 10 * MEASURED_EACH
