@@ -7,6 +7,7 @@ page at once. It must never store anything, nor tell anybody where one of the tw
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,8 +26,8 @@ async def is_shown(connection: AsyncConnection, person_id: int, other_id: int) -
     return await is_told(connection, person_id, What.SEEN, other_id)
 
 
-async def tell(engine: Engine, reader_id: int, sender_id: int, message_ids: Sequence[int]) -> None:
-    """Tell a sender's open pages that the reader has read these, as far as the table says so.
+async def tell(engine: Engine, reader_id: int, message_ids: Sequence[int]) -> None:
+    """Tell the senders' open pages that the reader has read these, as far as the table says so.
 
     The ids are checked in the query: those of others, or not read, are not told.
     """
@@ -34,22 +35,21 @@ async def tell(engine: Engine, reader_id: int, sender_id: int, message_ids: Sequ
         return
     async with engine.database.read() as connection:
         rows = await connection.execute(
-            select(Message.id, About.username)
-            .select_from(Message)
+            select(Message.id, Message.sender_id, About.username)
             .join(About, About.id == Message.recipient_id)
             .join(Told, Told.id == Message.sender_id)
             .where(
                 Message.recipient_id == reader_id,
-                Message.sender_id == sender_id,
                 Message.id.in_(message_ids),
                 Message.read_at.is_not(None),
                 may_be_told(What.SEEN),
             )
-            .order_by(Message.id)
+            .order_by(Message.sender_id, Message.id)
         )
-        found = rows.all()
-    for start in range(0, len(found), IDS_MOST):
-        part = found[start : start + IDS_MOST]
-        ids = [row.id for row in part]
-        payload = {"by": part[0].username, "up_to": ids[-1], "ids": ids}
-        await engine.signal(sender_id, SEEN, payload)
+        by_sender = [(key, list(some)) for key, some in groupby(rows, lambda row: row.sender_id)]
+    for sender_id, found in by_sender:
+        for start in range(0, len(found), IDS_MOST):
+            part = found[start : start + IDS_MOST]
+            ids = [row.id for row in part]
+            payload = {"by": part[0].username, "up_to": ids[-1], "ids": ids}
+            await engine.signal(sender_id, SEEN, payload)

@@ -103,7 +103,7 @@ async def read(username: str) -> Response:
     events = await message_changes.read(site().engine.database, me.person_id, other, ids)
     site().engine.publish(events)
     if events:
-        await seen.tell(site().engine, me.person_id, other.id, ids)
+        await seen.tell(site().engine, me.person_id, ids)
     if wants_json():
         return jsonify({"with": other.username, "read": ids})
     return see_other(f"/conversations/{other.username}#end")
@@ -155,7 +155,7 @@ async def _seen_without_script(
         return at
     events = await message_changes.read(site().engine.database, person_id, other, ids)
     site().engine.publish(events)
-    await seen.tell(site().engine, person_id, other.id, ids)
+    await seen.tell(site().engine, person_id, ids)
     # The cursor stays that of what is shown: what came since has yet to be told.
     return Standing(at.cursor, events[-1].payload) if events else at
 

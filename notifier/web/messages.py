@@ -7,7 +7,7 @@ from typing import Any
 from quart import Blueprint, Response, flash, jsonify, request
 from sqlalchemy import Row
 
-from notifier import accounts, messages
+from notifier import accounts, messages, seen
 from notifier.drafts import draft
 from notifier.errors import Refused
 from notifier.languages import _
@@ -81,6 +81,9 @@ async def inbox() -> Response:
         mark=request.method == "GET" and not _is_prefetch(),
     )
     site().engine.publish(found.events)
+    if found.events:
+        new = [row.id for row in found.page.items if row.read_at is None]
+        await seen.tell(site().engine, me.person_id, new)
     at = Standing(found.cursor, found.unread)
     return await page("messages/inbox.html", at, page=existing(found.page))
 

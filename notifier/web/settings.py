@@ -38,9 +38,9 @@ SECTIONS = (
     Section("notifications", Sentence("How you are told"), choices.section),
     Section("language", Sentence("Language")),
     Section("safety", Sentence("Being left alone"), safety.section),
+    Section("presence", Sentence("What others see of you"), presence.section),
     Section("devices", Sentence("Where you are signed in"), devices.section),
     Section("your_data", Sentence("Your data"), account_data.section),
-    Section("presence", Sentence("What others see of you"), presence.section),
 )
 
 

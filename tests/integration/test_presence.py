@@ -11,12 +11,12 @@ from sqlalchemy import func, select, update
 
 from notifier import discretion, presence, seen, sign_ins, typing_signal, whereabouts
 from notifier.discretion import Choices, What
+from notifier.drafts import draft
 from notifier.engine import Engine
 from notifier.errors import NotFound, TooMany
 from notifier.events import Event
 from notifier.models import Message, Notification, Presence, User
 from notifier.presence import State
-from notifier.drafts import draft
 from notifier.sign_ins import SignedIn
 from notifier.subscriber import Subscriber
 from notifier.whereabouts import Said
@@ -184,15 +184,15 @@ async def test_what_was_read_is_told_to_its_sender(engine: Engine) -> None:
     ]
     page = await Page(engine, harry.person_id).opened()
     elsewhere = await Page(engine, gitau.person_id).opened()
-    await seen.tell(engine, gitau.person_id, harry.person_id, sent)
+    await seen.tell(engine, gitau.person_id, sent)
     async with engine.database.write() as connection:
         await connection.execute(
             update(Message).where(Message.id.in_(sent[::2])).values(read_at=1.0)
         )
-    await seen.tell(engine, gitau.person_id, harry.person_id, sent)
+    await seen.tell(engine, gitau.person_id, sent)
     told = await page.hears("seen")
     assert told == {"by": "gitau", "up_to": sent[2], "ids": sent[::2]}, "what is read, no more"
-    await seen.tell(engine, harry.person_id, gitau.person_id, sent)
+    await seen.tell(engine, harry.person_id, sent)
     assert elsewhere.signals == [], "nobody can claim to have read what was not for them"
 
 
@@ -206,12 +206,12 @@ async def test_who_shows_no_seen_marks_gives_and_gets_none(engine: Engine, who_h
     async with engine.database.read() as connection:
         assert await seen.is_shown(connection, harry.person_id, gitau.person_id)
         message_ids = list(await connection.scalars(select(Message.id)))
-    await seen.tell(engine, gitau.person_id, harry.person_id, message_ids)
+    await seen.tell(engine, gitau.person_id, message_ids)
     await page.hears("seen")
     await discretion.choose(
         engine.database, (gitau if who_hides == "reader" else harry).person_id, HIDES_ALL
     )
-    await seen.tell(engine, gitau.person_id, harry.person_id, message_ids)
+    await seen.tell(engine, gitau.person_id, message_ids)
     async with engine.database.read() as connection:
         assert not await seen.is_shown(connection, harry.person_id, gitau.person_id)
     await page.hears("seen", 1)

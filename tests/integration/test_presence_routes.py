@@ -9,6 +9,8 @@ from tests.doors import Door
 from tests.person import Person
 from tests.processes import RedisServer
 
+JSON = {"Accept": "application/json"}
+
 
 async def says(person: Person, state: str) -> int:
     return (await person.request("POST", "/presence", fields={"state": state})).status
@@ -113,3 +115,21 @@ async def test_a_signal_reaches_streams_in_every_worker(
         assert (await harry.request("POST", f"/typing/{gitau.username}")).status == 204
         for stream in (one, two, three, four):
             assert (await stream.named("typing")).payload == {"from": harry.username}
+
+
+async def test_reading_tells_the_sender_in_the_inbox_and_in_the_conversation(
+    people: People,
+) -> None:
+    harry, gitau = await people("harry", "gitau")
+    first, second = [
+        (await harry.request("POST", path, fields={"message": text}, headers=JSON)).json["id"]
+        for path, text in ((f"/send_message/{gitau.username}", word) for word in ("one", "two"))
+    ]
+    async with harry.stream() as stream:
+        read = f"/conversations/{harry.username}/read"
+        assert (await gitau.request("POST", read, fields={"ids": f"{first}"})).status in (200, 303)
+        told = await stream.named("seen")
+        assert told.payload == {"by": gitau.username, "up_to": first, "ids": [first]}
+        await gitau.get("/messages")
+        told = await stream.event(lambda e: e.name == "seen" and e.payload["ids"] == [second])
+        assert told.payload["by"] == gitau.username
