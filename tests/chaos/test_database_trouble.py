@@ -7,8 +7,9 @@ import contextlib
 import resource
 import sqlite3
 import subprocess
+import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 
@@ -31,15 +32,30 @@ LOCKED_SECONDS = 10.0
 AT_ONCE = 40
 # What is left on the disk when it begins to fill: some messages.
 ROOM_BYTES = 20_000
-# A disk of its own, with the database that was made before.
-ON_SMALL_DISK = """
-mount -t tmpfs -o size=4m notifier-tests "$1" && cp notifier.db "$1" && shift && exec "$@"
-"""
+DISK_SIZE = "4m"
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A disk of some megabytes in `folder`, gone when the block ends."""
+    (disk := folder / "disk").mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_SIZE}", "notifier-tests", str(disk)]
+    subprocess.run(mount, check=True, capture_output=True)
+    try:
+        yield disk
+    finally:
+        # Lazy: whoever still has a file open there keeps nobody else waiting.
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 def may_mount() -> bool:
     """Whether disks can be made here: it takes root, and a kernel that lets us."""
-    return subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with small_disk(Path(folder)):
+                return True
+        except (OSError, subprocess.CalledProcessError):
+            return False
 
 
 KINDS_OF_FULL = ["a disk", "a file"] if may_mount() else ["a file"]
@@ -168,59 +184,48 @@ async def test_a_read_only_database_is_a_no_with_a_sentence(tmp_path: Path) -> N
         await exact(writable, nobody)
 
 
-class OnSmallDisk(Server):
-    """Its database lies on a disk of some megabytes, which only it and its processes see."""
-
-    @property
-    def disk(self) -> Path:
-        """The disk as seen from here, while it runs."""
-        return Path(f"/proc/{self.pid}/root{self.folder}/disk")
-
-    async def launch(
-        self, *command: str | Path, env: Mapping[str, str], user: str | None = None
-    ) -> None:
-        if "serve" in command:
-            (disk := self.folder / "disk").mkdir()
-            env = {**env, "DATABASE_URL": f"sqlite:///{disk}/notifier.db"}
-            command = ("unshare", "--mount", "sh", "-c", ON_SMALL_DISK, "sh", disk, *command)
-        await super().launch(*command, env=env, user=user)
-
-    async def start(self) -> None:
-        await super().start()
-        self.environment["DATABASE_URL"] = f"sqlite:///{self.disk}/notifier.db"
-
-
 async def no_room_on_a_disk(tmp_path: Path) -> None:
-    server = OnSmallDisk(
-        tmp_path, NOTIFIER_STREAMS_PER_PERSON=1_000, NOTIFIER_DATABASE_TIMEOUT_SECONDS=3
-    )
-    async with running(server):
-        gitau, harry = await crowd(server, 2)
-        sender = Sender(harry.at(server.port), [gitau])
-        async with windows([gitau], [server.port], each=10) as opened:
-            await sender.send(gitau)
-            ballast = server.disk / "ballast"
-            fill(ballast)
-
-            async def refused() -> bool:
-                await sender.send(gitau)
-                return bool(sender.refused)
-
-            await until(refused, "the disk is full", within=120)
-            for text, answer in sender.refused.items():
-                is_a_clear_no(answer, text)
-            assert (await gitau.at(server.port).get("/")).status == 200, "reading goes on"
-            ballast.unlink()
-
-            async def stored() -> bool:
-                answer = await sender.send(gitau)
-                return answer is not None and answer.status < 400
-
-            await until(stored, "there is room again, and no restart was needed", within=60)
-            await exact(server, opened, [sender], within=60)
-            assert all(len(window.opened) == 1 for window in opened), "no stream ended"
-        sound(server)
+    with small_disk(tmp_path) as disk:
+        server = Server(
+            tmp_path,
+            DATABASE_URL=f"sqlite:///{disk}/notifier.db",
+            NOTIFIER_STREAMS_PER_PERSON=1_000,
+            NOTIFIER_DATABASE_TIMEOUT_SECONDS=DATABASE_SECONDS,
+        )
+        async with running(server):
+            await fills_and_has_room_again(server, disk / "ballast")
+            sound(server)
         assert "Traceback" not in server.output(), server.output()
+
+
+async def fills_and_has_room_again(server: Server, ballast: Path) -> None:
+    gitau, harry = await crowd(server, 2)
+    sender = Sender(harry.at(server.port), [gitau])
+    async with windows([gitau], [server.port], each=10) as opened:
+        await sender.send(gitau)
+        fill(ballast)
+
+        async def refused() -> bool:
+            await sender.send(gitau)
+            return bool(sender.refused)
+
+        await until(refused, "the disk is full", within=120)
+        for text, answer in sender.refused.items():
+            is_a_clear_no(answer, text)
+        assert (await gitau.at(server.port).get("/")).status == 200, "reading goes on"
+        make_room(ballast)
+
+        async def stored() -> bool:
+            answer = await sender.send(gitau)
+            return answer is not None and answer.status < 400
+
+        await until(stored, "there is room again, and no restart was needed", within=60)
+        await exact(server, opened, [sender], within=60)
+        assert all(len(window.opened) == 1 for window in opened), "no stream ended"
+
+
+def make_room(ballast: Path) -> None:
+    ballast.unlink()
 
 
 def fill(ballast: Path) -> None:
