@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,8 +89,47 @@ SEND_FIGURES = (
     Figure("send", "out_of_order", "  out of order"),
 )
 
+HEAR = Figure("hear", "cpu_us", "CPU per event", "µs", 1, budgets={"gateway": 8})
+HEAR_FIGURES = (HEAR, Figure("hear", "events", "  events"))
+
 # From the smallest growth point to the largest the CPU per event may grow by this factor.
 GROWTH_FACTOR_MAX = 4 / 3
+
+
+def growth_factor(points: Sequence[Mapping[str, Any]], by: str) -> tuple[int, int, float] | None:
+    """From how many streams, or processes, to how many, and what an event costs by then."""
+    if by == "streams":
+        line = [p for p in points if p["processes"] == 1]
+    else:
+        most = max((p["streams"] for p in points), default=0)
+        line = [p for p in points if p["streams"] == most]
+    line = sorted(line, key=lambda p: int(p[by]))
+    if len(line) < 2 or not line[0]["deliver"]["cpu_us"]:
+        return None
+    factor = line[-1]["deliver"]["cpu_us"] / line[0]["deliver"]["cpu_us"]
+    return line[0][by], line[-1][by], factor
+
+
+def missed(results: Mapping[str, Any]) -> list[str]:
+    """Every mark that was measured and not reached, in words."""
+    columns = [(d["title"], n, d, DOOR_FIGURES) for n, d in results["doors"].items()]
+    columns += [("hearing", n, one, HEAR_FIGURES) for n, one in results.get("hear", {}).items()]
+    columns += [(f"send by {n}", n, s, SEND_FIGURES) for n, s in results.get("send", {}).items()]
+    found = [
+        f"{title}: {figure.title.strip()} {figure.of(door):,.{figure.digits}f} {figure.unit},"
+        f" the mark is {figure.budgets[name]:,g}"
+        for title, name, door, figures in columns
+        for figure in figures
+        if figure.kept(name, door) is False
+    ]
+    for by in ("streams", "processes"):
+        grown = growth_factor(results.get("growth", []), by)
+        if grown is not None and grown[2] > GROWTH_FACTOR_MAX:
+            found.append(
+                f"growth from {grown[0]:,} to {grown[1]:,} {by}: CPU per event ×{grown[2]:.2f},"
+                f" the mark is {GROWTH_FACTOR_MAX:.2f}"
+            )
+    return found
 
 
 def faults(results: Mapping[str, Any]) -> list[str]:

@@ -66,14 +66,15 @@ def _environment(ours: Mapping[str, str]) -> dict[str, str]:
     return kept | dict(ours)
 
 
-def run_to_end(command: list[str], box: Path, environment: Mapping[str, str]) -> None:
-    """A program that does one thing; its last words when it fails."""
+def run_to_end(command: list[str], box: Path, environment: Mapping[str, str]) -> str:
+    """A program that does one thing: what it printed; raises with its last words if it fails."""
     done = subprocess.run(  # noqa: S603
         command, env=_environment(environment), cwd=box, capture_output=True, text=True, check=False
     )
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise BenchError(f"{_name(command)} ended with {done.returncode}: {' / '.join(said[-3:])}")
+    return done.stdout
 
 
 def _name(command: list[str]) -> str:

@@ -8,10 +8,13 @@ from typing import Any
 from benchmark.figures import (
     DOOR_FIGURES,
     GROWTH_FACTOR_MAX,
+    HEAR_FIGURES,
     SEND_FIGURES,
     Figure,
     bottlenecks,
     faults,
+    growth_factor,
+    missed,
 )
 
 Row = list[str]
@@ -31,6 +34,9 @@ def tables(results: Results) -> list[tuple[str, list[Row]]]:
         found.append((title, _door_table(doors)))
     if results.get("growth"):
         found.append(("Growth of the gateway", _growth_table(results["growth"])))
+    if results.get("hear"):
+        title = "Hearing: from Redis' bytes to the mailboxes of an event's streams, in one process"
+        found.append((title, _rows(HEAR_FIGURES, results["hear"], ["gateway"])))
     if results.get("send"):
         title = f"Messages, {load['senders']} senders at once, SQLite"
         found.append(
@@ -105,24 +111,20 @@ def notes(results: Results) -> list[str]:
             f"The host withheld {results['steal']:.0%} of the CPU time that this machine wanted:"
             " latencies suffer from it, CPU figures do not."
         )
+    said += [f"MISSED {mark}." for mark in missed(results)]
     said += [f"FAULT {fault}" for fault in faults(results)]
     return [one for one in said if one]
 
 
 def _growth_note(points: Sequence[Results], by: str) -> str:
     """How the CPU per event grows from the least to the most streams, or processes."""
-    if by == "streams":
-        line = [p for p in points if p["processes"] == 1]
-    else:
-        most = max(p["streams"] for p in points)
-        line = [p for p in points if p["streams"] == most]
-    line = sorted(line, key=lambda p: p[by])
-    if len(line) < 2 or not line[0]["deliver"]["cpu_us"]:
+    grown = growth_factor(points, by)
+    if grown is None:
         return ""
-    factor = line[-1]["deliver"]["cpu_us"] / line[0]["deliver"]["cpu_us"]
+    least, most, factor = grown
     verdict = "within" if factor <= GROWTH_FACTOR_MAX else "beyond"
     return (
-        f"From {line[0][by]:,} to {line[-1][by]:,} {by} the CPU per event changes by the factor"
+        f"From {least:,} to {most:,} {by} the CPU per event changes by the factor"
         f" {factor:.2f}, {verdict} the {GROWTH_FACTOR_MAX:.2f} that is allowed."
     )
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from benchmark import machine, send
+from benchmark.doors import ours
 from benchmark.doors.door import Door
 from benchmark.load import Load
 from benchmark.progress import say
@@ -27,6 +28,8 @@ def run(load: Load, doors: list[Door], wanted: set[str]) -> dict[str, Any]:
     }
     if "growth" in wanted:
         results["growth"] = _growth(load, doors, results["doors"])
+    if "hear" in wanted and any(door.name == "gateway" for door in doors):
+        results["hear"] = {"gateway": {"hear": ours.hear(load.streams)}}
     if "send" in wanted and any(door.name == "gateway" for door in doors):
         # Messages are sent through both of our doors.
         results["send"] = send.measure(load)

@@ -34,6 +34,8 @@ BIN = HERE.parent.parent / ".venv" / "bin"
 NOTIFIER = str(BIN / "notifier")
 PYTHON = str(BIN / "python")
 SECRET_KEY = "only-for-the-benchmark-" + "k" * 32
+# Without one, a process in production shows nobody its figures.
+METRICS_TOKEN = "only-for-the-benchmark"
 # The tables, and the people in them, as files of the run's directory.
 DATABASE, PEOPLE = "app.db", "people.json"
 PAST_SEQUENCE = 1
@@ -62,6 +64,7 @@ def settings(box: Path, port: int = 8000, redis_port: int = 0, streams: int = 0)
         "DATABASE_URL": f"sqlite:///{box / DATABASE}",
         "NOTIFIER_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "NOTIFIER_RATE_LIMITS": "off",
+        "NOTIFIER_METRICS_TOKEN": METRICS_TOKEN,
     }
     if redis_port:
         known["REDIS_URL"] = f"redis://127.0.0.1:{redis_port}/0"
@@ -104,6 +107,15 @@ def settled(count: int) -> Iterator[tuple[People, Path]]:
         yield found, box
 
 
+def hear(streams: int) -> dict[str, float]:
+    """What hearing an event costs a process with so many streams; see `feeds.hear`."""
+    say(f"hearing, {streams:,} streams")
+    with new_box() as box:
+        command = [PYTHON, "-m", "benchmark.feeds.hear", str(streams)]
+        found: dict[str, float] = json.loads(run_to_end(command, box, settings(box)))
+        return found
+
+
 class OurDoor(Door):
     """What both doors share: people who sign in, and the feed."""
 
@@ -132,7 +144,8 @@ class OurOpen(Open):
 
     def counters(self) -> dict[str, float]:
         connection = http.client.HTTPConnection(*self.address, timeout=10)
-        connection.request("GET", "/metrics")
+        token = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+        connection.request("GET", "/metrics", headers=token)
         text = connection.getresponse().read().decode()
         found = {}
         for name, counter in COUNTERS.items():

@@ -1,0 +1,69 @@
+"""What it costs a process to hear an event: from Redis' bytes to the mailboxes of its streams.
+
+    python -m benchmark.feeds.hear STREAMS
+
+Run by the app's own Python. The app's own listener, subscriptions and hub, and the bytes that Redis
+would have sent, one event at a time, as they come at a few thousand a second; no socket, so that
+nothing else is in the figure. Prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+
+from notifier.bus import MemoryBus
+from notifier.events import Event, to_bus
+from notifier.hub import Hub
+from notifier.redis_listener import RedisListener
+from notifier.redis_subscriptions import Subscriptions
+from notifier.subscriber import Subscriber
+
+# The first rounds load what is loaded late; of the others the best counts, since whatever else the
+# machine does can only add to it.
+ROUNDS = 12
+
+
+def said(channel: bytes, recipient: int, sequence: int) -> bytes:
+    """The message of one event, as Redis sends it to a subscriber."""
+    event = Event(recipient, sequence, "benchmark", {"id": recipient}, 1_764_000_000.123)
+    [data] = to_bus([event])
+    parts = (b"message", channel, data)
+    return b"*3\r\n" + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
+
+
+async def measure(streams: int) -> dict[str, float]:
+    hub = Hub(MemoryBus(), streams_per_person=64)
+    subscriptions = Subscriptions()
+    listener = RedisListener(
+        lambda channel, data: hub.received(subscriptions.channels[channel], data),
+        subscriptions.confirmed,
+        lambda what: None,
+        lambda reason: None,
+    )
+    crowd = []
+    for recipient in range(1, streams + 1):
+        subscriptions.add(b"notifier:%d" % recipient, recipient)
+        one = Subscriber(recipient, recipient, 0, lambda: None)
+        hub.join(one)
+        one.caught_up(0, complete=True)
+        crowd.append(one)
+    costs = []
+    for sequence in range(1, ROUNDS + 1):
+        heard = [
+            said(b"notifier:%d" % one.recipient_id, one.recipient_id, sequence) for one in crowd
+        ]
+        before = time.process_time()
+        for data in heard:
+            listener.data_received(data)
+        costs.append((time.process_time() - before) / streams * 1e6)
+        taken = sum(len(one.take()) for one in crowd)
+        if taken != streams:
+            raise SystemExit(f"{taken} of {streams} events were found in the mailboxes")
+    return {"cpu_us": round(min(costs), 2), "events": streams * ROUNDS}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(asyncio.run(measure(int(sys.argv[1])))) + "\n")
