@@ -10,7 +10,7 @@ the second overwrites the first without an error; with `BEGIN IMMEDIATE` they qu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from notifier import sqlite_driver
 from notifier.errors import Unavailable
+from notifier.models import AnyRow, AnySelect
 from notifier.settings import Settings
 
 # SQLite has one writer at a time, so more connections than a few readers gain nothing.
@@ -46,6 +47,13 @@ class Database:
         url = settings.sqlalchemy_url
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.engine = _engine(settings)
+        self.dialect = self.engine.dialect.name
+        # Without a BEGIN, a statement is its own transaction.
+        self._without_begin = (
+            self.engine.execution_options(sqlite_begin="")
+            if self.is_sqlite
+            else self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        )
         # Statements sent so far: what shows that waiting streams cost none.
         self.queries = 0
         event.listen(self.engine.sync_engine, "before_cursor_execute", self._count)
@@ -68,6 +76,14 @@ class Database:
                 )
             async with connection.begin():
                 yield connection
+
+    async def fetch(self, query: AnySelect, parameters: dict[str, Any]) -> Sequence[AnyRow]:
+        """The rows of one query, which sees one snapshot by itself: two trips less than `read`.
+
+        Raises `Unavailable` as `read` does.
+        """
+        async with _translated(), self._without_begin.connect() as connection:
+            return (await connection.execute(query, parameters)).all()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -191,6 +207,7 @@ def _engine(settings: Settings) -> AsyncEngine:
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Any) -> None:
         how = connection.get_execution_options().get("sqlite_begin", "BEGIN")
-        connection.exec_driver_sql(how)
+        if how:
+            connection.exec_driver_sql(how)
 
     return engine

@@ -159,25 +159,23 @@ class Engine:
     async def reconcile(self) -> None:
         """Compare every stream's cursor with the table; ring for what was missed.
 
-        One transaction for all connected people, which also tells whose sign-in is over. This
-        covers a crash between commit and publish, and a bus that is away.
+        The same query tells whose sign-in is over. This covers a crash between commit and publish,
+        and a bus that is away.
         """
         short: list[tuple[Subscriber, int]] = []
         loop = asyncio.get_running_loop()
-        if asked := list(self.hub):
-            async with self.database.read() as connection:
-                # In portions, so that live events never wait for all of them.
-                for start in range(0, len(asked), RECONCILE_PORTION):
-                    # Who is known by now: one that becomes known while the query is on its way
-                    # is missing from its answer, and is not signed out for that.
-                    portion = [
-                        subscriber
-                        for subscriber in asked[start : start + RECONCILE_PORTION]
-                        if subscriber.sign_in_id
-                    ]
-                    ids = list({subscriber.sign_in_id for subscriber in portion})
-                    positions = await sign_ins.positions(connection, ids)
-                    short += self.hub.compare(positions, portion)
+        asked = list(self.hub)
+        # In portions, so that live events never wait for all of them.
+        for start in range(0, len(asked), RECONCILE_PORTION):
+            # Who is known by now: one that becomes known while the query is on its way is
+            # missing from its answer, and is not signed out for that.
+            portion = [
+                subscriber
+                for subscriber in asked[start : start + RECONCILE_PORTION]
+                if subscriber.sign_in_id
+            ]
+            ids = {subscriber.sign_in_id for subscriber in portion}
+            short += self.hub.compare(await sign_ins.positions(self.database, ids), portion)
         self.reconciled_at = loop.time()
         if not short:
             return

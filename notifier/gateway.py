@@ -11,8 +11,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import random
-from collections import Counter, deque
-from math import ceil
+from collections import Counter
 
 from notifier import health, sse
 from notifier.addresses import seen_from
@@ -30,13 +29,9 @@ CLOSE_SECONDS = 10.0
 # When the process goes away it gets no longer than this, or a few who read slowly would keep the
 # supervisor waiting; what they have not taken they get elsewhere.
 LAST_WORDS_SECONDS = 1.0
-# The sweep's step: with 15,000 streams some 40 heartbeats each, half a millisecond that an event
-# may have to wait; coarse enough to cost nothing.
+# The sweep's step, and the width of its slots: with 15,000 streams some 40 heartbeats each, half a
+# millisecond that an event may have to wait; coarse enough to cost nothing.
 SWEEP_SECONDS = 0.05
-# Every stream is looked at this often in a heartbeat and in its shortest life, so that both come
-# about in time: whoever is looked at a moment too early waits for the next look.
-LOOKS_PER_BEAT = 10
-LOOKS_PER_AGE = 10
 
 
 class Gateway:
@@ -49,6 +44,10 @@ class Gateway:
         self.cookie_name = cookie_name(settings)
         self.answers = Answers(settings)
         self.streams_most = streams_most
+        # A slot comes up after its end: without this a heartbeat would be that much late.
+        self.heartbeat_seconds = max(
+            settings.heartbeat_seconds - 2 * SWEEP_SECONDS, settings.heartbeat_seconds / 2
+        )
         # Load tests come from one address, so the switch for them lifts this limit too.
         self.per_address_most = settings.streams_per_address if settings.limits_on else 0
         self.trusted_proxies = settings.trusted_proxies
@@ -58,14 +57,15 @@ class Gateway:
         # their time is up (loop time). Both in the order of that time.
         self.arriving: dict[OneRequest, float] = {}
         self.closing: dict[OneRequest, float] = {}
-        self.streaming: deque[Connection] = deque()
+        # Streams by the slot (of the loop's time) in which something is due for them: a heartbeat
+        # or the end. Each is looked at when its slot comes up, and not before.
+        self._due: dict[int, set[Connection]] = {}
         self._rung: list[Connection] = []
         self._probes = 0
         self._loop = asyncio.get_running_loop()
-        self._look_seconds = min(
-            settings.heartbeat_seconds / LOOKS_PER_BEAT,
-            settings.stream_age_seconds * (1 - JITTER) / LOOKS_PER_AGE,
-        )
+        # The loop's time as of the last turn in which streams were written to or looked at.
+        self.now = self._loop.time()
+        self._slot = int(self.now / SWEEP_SECONDS)
         self._sweeping: asyncio.TimerHandle | None = self._loop.call_later(
             SWEEP_SECONDS, self._sweep
         )
@@ -113,11 +113,17 @@ class Gateway:
         settings = self.engine.settings
         now = self._loop.time()
         # The first heartbeat comes at a random moment: streams that began together beat apart.
-        connection.beat_at = now + settings.heartbeat_seconds * random.uniform(0.5, 1)
+        connection.beat_at = now + self.heartbeat_seconds * random.uniform(0.5, 1)
         connection.ends_at = now + settings.stream_age_seconds * random.uniform(
             1 - JITTER, 1 + JITTER
         )
-        self.streaming.append(connection)
+        self._await_due(connection)
+
+    def _await_due(self, connection: Connection) -> None:
+        """Look at a stream again when its next heartbeat or its end is due."""
+        slot = int(min(connection.beat_at, connection.ends_at) / SWEEP_SECONDS)
+        connection.slot = slot
+        self._due.setdefault(slot, set()).add(connection)
 
     def arrives(self, connection: OneRequest) -> None:
         """A connection was accepted; its head must come in time."""
@@ -136,6 +142,8 @@ class Gateway:
             self._gone.set_result(None)
         self.arriving.pop(connection, None)
         self.closing.pop(connection, None)
+        if (streams := self._due.get(connection.slot)) is not None:
+            streams.discard(connection)
         if connection.address:
             self.by_address[connection.address] -= 1
             if not self.by_address[connection.address]:
@@ -150,18 +158,20 @@ class Gateway:
 
     def _answer_rung(self) -> None:
         rung, self._rung = self._rung, []
+        self.now = self._loop.time()
         for connection in rung:
             connection.flush()
 
     def _sweep(self) -> None:
         self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
-        now = self._loop.time()
+        self.now = now = self._loop.time()
         self._time_out(now)
-        streaming = self.streaming
-        for _ in range(ceil(len(streaming) * SWEEP_SECONDS / self._look_seconds)):
-            connection = streaming.popleft()
-            if connection.look(now):
-                streaming.append(connection)
+        # Also the slots that came up while the loop was kept from its sweep.
+        before, self._slot = self._slot, int(now / SWEEP_SECONDS)
+        for slot in range(before, self._slot):
+            for connection in self._due.pop(slot, ()):
+                if connection.look(now):
+                    self._await_due(connection)
 
     def _time_out(self, now: float) -> None:
         while self.arriving:

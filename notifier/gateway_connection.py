@@ -41,6 +41,7 @@ class Connection(OneRequest):
         "address",
         "beat_at",
         "ends_at",
+        "slot",
     )
 
     def __init__(self, gateway: Gateway) -> None:
@@ -54,6 +55,8 @@ class Connection(OneRequest):
         self.address = ""
         self.beat_at = 0.0
         self.ends_at = 0.0
+        # Where the sweep keeps it; no slot is below 0.
+        self.slot = -1
 
     # -- what the transport calls ----------------------------------------------------------
 
@@ -182,7 +185,10 @@ class Connection(OneRequest):
             return
         if subscriber.state is State.LIVE:
             if not self._paused and (events := subscriber.take()):
-                self._gateway.engine.hub.wrote(events)
+                gateway = self._gateway
+                gateway.engine.hub.wrote(events)
+                # A heartbeat is what a stream says in silence; it has just said something.
+                self.beat_at = gateway.now + gateway.heartbeat_seconds
                 transport.write(
                     events[0].frame if len(events) == 1 else b"".join([e.frame for e in events])
                 )
@@ -192,14 +198,15 @@ class Connection(OneRequest):
             self._last_words(farewell(subscriber.ending))
 
     def look(self, now: float) -> bool:
-        """The sweep's look: a heartbeat, or the end. False when the stream is over."""
+        """The sweep's look: a heartbeat, or the end. False when there will be no other look."""
         subscriber = self._subscriber
         if subscriber is None or self._transport is None or subscriber.state is State.CLOSED:
             return False
         if now >= self.ends_at:
             subscriber.close(Ending.AGED)
-        elif now >= self.beat_at:
-            self.beat_at = now + self._gateway.engine.settings.heartbeat_seconds
+            return False
+        if now >= self.beat_at:
+            self.beat_at = now + self._gateway.heartbeat_seconds
             if not self._paused:
                 self._transport.write(sse.PING)
         return True

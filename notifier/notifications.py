@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from notifier import pruning
 from notifier.events import SEQUENCE_MAX, Event, check_name
 from notifier.models import AnyRow, Notification, User
+from notifier.one_of import ByDialect
 
 # Rows of one catch-up read: enough that a usual absence takes one read, few enough that a
 # thousand streams which catch up at once hold little memory.
@@ -205,8 +206,10 @@ _AFTER = (
     )
     .order_by(Notification.sequence)
 )
-_POSITIONS = select(User.id, User.last_sequence, User.pruned_sequence).where(
-    User.id.in_(bindparam("ids", expanding=True))
+_POSITIONS = ByDialect(
+    lambda one_of: select(User.id, User.last_sequence, User.pruned_sequence).where(
+        one_of(User.id, "ids")
+    )
 )
 
 
@@ -216,8 +219,8 @@ async def backlogs(connection: AsyncConnection, wanted: Sequence[ReadFrom]) -> l
     One query tells everybody's position; only who is short costs another. A person who is gone
     gets an empty, complete backlog.
     """
-    ids = list({one.recipient_id for one in wanted})
-    rows = await connection.execute(_POSITIONS, {"ids": ids})
+    ids = {one.recipient_id for one in wanted}
+    rows = await connection.execute(*_POSITIONS(connection.dialect.name, "ids", ids))
     positions = {row.id: row for row in rows}
     return [await _backlog(connection, one, positions.get(one.recipient_id)) for one in wanted]
 

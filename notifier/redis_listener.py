@@ -112,19 +112,20 @@ class RedisListener(asyncio.Protocol):
         reader = self._reader
         try:
             reader.feed(data)
-            reply = reader.gets()
-            while reply is not False:
-                self._reply(reply)
-                reply = reader.gets()
+            kind, message = self._kind, self._message
+            while (reply := reader.gets()) is not False:
+                # Thousands a second are messages: no call of ours in between for them.
+                if type(reply) is list and reply[0] == kind and len(reply) == 3:
+                    message(reply[1], reply[2])
+                else:
+                    self._reply(reply)
         except hiredis.ProtocolError as error:
             self._over(f"no Redis protocol: {error}")
 
     def _reply(self, reply: Any) -> None:
         if type(reply) is list and len(reply) == 3:
-            kind, channel, data = reply
-            if kind == self._kind:
-                self._message(channel, data)
-            elif kind == self._kind_confirmed:
+            kind, channel, _ = reply
+            if kind == self._kind_confirmed:
                 self._confirmed(channel)
             elif kind == b"sunsubscribe":
                 self._left(channel)

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, insert, select, update
@@ -21,6 +21,7 @@ from notifier.database import Database
 from notifier.errors import Forbidden, Refused, Unavailable
 from notifier.events import Ended
 from notifier.models import SignIn, User
+from notifier.one_of import ByDialect
 from notifier.passwords import Passwords
 from notifier.together import Together
 
@@ -69,19 +70,18 @@ def hash_auth_id(auth_id: str) -> str:
     return hashlib.sha256(auth_id.encode()).hexdigest()
 
 
-_FIND = (
-    select(
-        SignIn.auth_hash,
-        SignIn.id,
-        User.id.label("person_id"),
-        User.username,
-        User.last_seen_at,
-        User.last_sequence,
-    )
-    .join(User, User.id == SignIn.user_id)
-    .where(
-        SignIn.auth_hash.in_(bindparam("hashes", expanding=True)),
-        SignIn.expires_at > bindparam("now"),
+_FIND = ByDialect(
+    lambda one_of: (
+        select(
+            SignIn.auth_hash,
+            SignIn.id,
+            User.id.label("person_id"),
+            User.username,
+            User.last_seen_at,
+            User.last_sequence,
+        )
+        .join(User, User.id == SignIn.user_id)
+        .where(one_of(SignIn.auth_hash, "hashes"), SignIn.expires_at > bindparam("now"))
     )
 )
 
@@ -108,13 +108,9 @@ class SignIns:
     async def _find_all(self, auth_ids: Sequence[str]) -> list[SignedIn | None]:
         hashes = [hash_auth_id(auth_id) for auth_id in auth_ids]
         read_at = asyncio.get_running_loop().time()
-        async with self._database.read() as connection:
-            rows = await connection.execute(
-                _FIND, {"hashes": list(set(hashes)), "now": time.time()}
-            )
-            found = {
-                row[0]: SignedIn(row[1], row[2], row[3], row[4], row[5], read_at) for row in rows
-            }
+        query = _FIND(self._database.dialect, "hashes", set(hashes), now=time.time())
+        rows = await self._database.fetch(*query)
+        found = {row[0]: SignedIn(row[1], row[2], row[3], row[4], row[5], read_at) for row in rows}
         return [found.get(auth_hash) for auth_hash in hashes]
 
 
@@ -263,17 +259,19 @@ async def remove_expired(database: Database) -> None:
         await connection.execute(delete(SignIn).where(SignIn.expires_at <= time.time()))
 
 
-_VALID = (
-    select(SignIn.id, User.last_sequence)
-    .join(User, User.id == SignIn.user_id)
-    .where(SignIn.id.in_(bindparam("ids", expanding=True)), SignIn.expires_at > bindparam("now"))
+_VALID = ByDialect(
+    lambda one_of: (
+        select(SignIn.id, User.last_sequence)
+        .join(User, User.id == SignIn.user_id)
+        .where(one_of(SignIn.id, "ids"), SignIn.expires_at > bindparam("now"))
+    )
 )
 
 
-async def positions(connection: AsyncConnection, sign_in_ids: Sequence[int]) -> dict[int, int]:
+async def positions(database: Database, sign_in_ids: Iterable[int]) -> dict[int, int]:
     """Reconcile's query: the newest sequence of each sign-in's person, by sign-in.
 
-    A sign-in that is over is missing from the answer. `sign_in_ids` are at most `LOOKUP_MOST`.
+    A sign-in that is over is missing from the answer.
     """
-    rows = await connection.execute(_VALID, {"ids": list(sign_in_ids), "now": time.time()})
+    rows = await database.fetch(*_VALID(database.dialect, "ids", sign_in_ids, now=time.time()))
     return {row[0]: row[1] for row in rows}

@@ -59,7 +59,7 @@ class Connection(aiosqlite.Connection):
     """An aiosqlite connection whose cursors are `Cursor`s."""
 
     _begin: str | None = None
-    _used = False
+    _begun = False
 
     def cursor(self) -> Cursor:  # type: ignore[override]
         return Cursor(self)
@@ -73,8 +73,9 @@ class Connection(aiosqlite.Connection):
     ) -> tuple[list[Any], Any, int, int | None]:
         """Execute on the connection's thread; rows, description, row count, last row id."""
         begin, self._begin = self._begin, None
-        # Before the trip: a caller that is cancelled meanwhile still has a transaction to end.
-        self._used = True
+        if begin is not None:
+            # Before the trip: a caller that is cancelled meanwhile has a transaction to end.
+            self._begun = True
 
         def work() -> tuple[list[Any], Any, int, int | None]:
             connection = self._conn
@@ -96,9 +97,10 @@ class Connection(aiosqlite.Connection):
         await self._end(lambda: self._conn.rollback())
 
     async def _end(self, end: Callable[[], None]) -> None:
-        # The pool asks for one more rollback after each transaction; nothing is left to end.
-        used, self._used, self._begin = self._used, False, None
-        if used:
+        # The pool asks for one more rollback after each transaction; nothing is left to end. A
+        # statement that began none is over by itself.
+        begun, self._begun, self._begin = self._begun, False, None
+        if begun:
             await self._on_thread(end)
 
     async def _on_thread(self, work: Callable[[], Result]) -> Result:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier import sign_ins
+from notifier.database import Database
 from notifier.engine import Engine
 from notifier.subscriber import Subscriber
 from tests.integration.conftest import add_people, signed_in
@@ -25,8 +25,8 @@ async def test_who_becomes_known_while_reconcile_asks_is_not_signed_out(
         engine.hub.join(subscriber)
     ask = sign_ins.positions
 
-    async def ask_slowly(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, int]:
-        found = await ask(connection, [one for one in ids if one != unknown.sign_in_id])
+    async def ask_slowly(database: Database, ids: Iterable[int]) -> dict[int, int]:
+        found = await ask(database, [one for one in ids if one != unknown.sign_in_id])
         unknown.sign_in_id = who.sign_in_id + 1
         return found
 

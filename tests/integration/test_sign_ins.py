@@ -105,13 +105,13 @@ async def test_a_sign_in_ends_with_its_time(
         clock.shift(days * DAY_SECONDS - 1)
         who = await engine.sign_ins.find(auth_id)
         assert who is not None
-        async with engine.database.read() as connection:
-            assert await sign_ins.positions(connection, [who.sign_in_id]) == {who.sign_in_id: 0}
+        valid = await sign_ins.positions(engine.database, [who.sign_in_id])
+        assert valid == {who.sign_in_id: 0}
         await sign_ins.remove_expired(engine.database)
         clock.shift(1)
         assert await engine.sign_ins.find(auth_id) is None
+        assert await sign_ins.positions(engine.database, [who.sign_in_id]) == {}
         async with engine.database.read() as connection:
-            assert await sign_ins.positions(connection, [who.sign_in_id]) == {}
             assert await ids(connection) == [who.sign_in_id], "the precondition: not yet removed"
         await sign_ins.remove_expired(engine.database)
         async with engine.database.read() as connection:
@@ -201,10 +201,9 @@ async def test_reconciles_question_covers_any_number_of_streams(
     engine: Engine, plain: PlainPasswords, gitau: int
 ) -> None:
     await entered(engine, plain)
-    async with engine.database.read() as connection:
-        many = [*range(1, sign_ins.LOOKUP_MOST * 2 + 10)]
-        assert await sign_ins.positions(connection, many) == {1: 0}
-        assert await sign_ins.positions(connection, []) == {}
+    many = [*range(1, sign_ins.LOOKUP_MOST * 2 + 10)]
+    assert await sign_ins.positions(engine.database, many) == {1: 0}
+    assert await sign_ins.positions(engine.database, []) == {}
 
 
 async def test_a_name_and_an_address_belong_to_one_person(

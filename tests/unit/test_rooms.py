@@ -14,11 +14,11 @@ ROOMS = """
 paths languages errors redis_addresses vapid settings logs
 addresses figures events sse headers http1
 subscriber endings
-together sqlite_driver database models schema pages texts avatar
+together sqlite_driver models one_of database schema pages texts avatar
 passwords accounts sign_ins devices cookies
 pruning notifications numbering
 names centre choices push_addresses pushes safety
-posts messages conversations message_changes search drafts storing sending
+posts first_steps messages conversations message_changes search drafts storing sending
 discretion presence whereabouts typing_signal
 blocking reports belongings exports leaving
 bus redis_servers redis_cluster redis_listener redis_publisher
@@ -29,7 +29,7 @@ web
 gateway_answers gateway_request gateway_connection gateway
 sockets supervisor exposition
 early_answers
-app web_process gateway_process asgi doctor loadtest readings commands cli __main__
+app web_server web_process gateway_process asgi doctor loadtest readings commands cli __main__
 """
 ORDER = ROOMS.split()
 # A module beyond this is asked which noun wants a room of its own; the design says "about 250".
