@@ -26,6 +26,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _proxies(settings)
     yield _open_files(settings)
     yield _metrics(settings)
+    yield _pushes(settings)
 
 
 def _environment(settings: Settings) -> Finding:
@@ -109,3 +110,17 @@ def _metrics(settings: Settings) -> Finding:
         "closed: nobody can see how it is",
         "Set NOTIFIER_METRICS_BIND=127.0.0.1:9464 and let Prometheus or `notifier top` ask there.",
     )
+
+
+def _pushes(settings: Settings) -> Finding:
+    # That the key is one was checked when the settings were read.
+    if not settings.vapid_private_key:
+        return good("pushes", "off")
+    host = urlsplit(settings.public_url).hostname
+    if not settings.https and host not in LOCAL_HOSTS:
+        return wrong(
+            "pushes",
+            "a key is set, but browsers take pushes from https:// only",
+            "Put a proxy with TLS in front (deploy/) and set NOTIFIER_PUBLIC_URL to https://.",
+        )
+    return good("pushes", f"on, push services reach us at {settings.vapid_subject}")

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import time_machine
 
+from notifier import vapid
 from notifier.doctor import Finding, State, bus, machine, public, tables
 from notifier.settings import Settings
 from tests.certificates import Certificate, make_certificate
@@ -37,7 +38,10 @@ def found(findings: list[Finding], what: str) -> Finding:
 
 # -- the machine and its settings ------------------------------------------------------------
 
-HEALTHY = {
+KEY = vapid.new_private_key()
+HEALTHY: dict[str, object] = {
+    "vapid_private_key": KEY,
+    "vapid_subject": "mailto:operator@example.org",
     "public_url": "https://notifier.example.org",
     "trusted_proxies": 1,
     "metrics_bind": "127.0.0.1:9464",
@@ -64,6 +68,8 @@ def test_a_healthy_machine_is_told_so() -> None:
         ("rate limits", {"rate_limits": "off"}, State.WRONG),
         ("proxy", {"trusted_proxies": 0}, State.WRONG),
         ("metrics", {"metrics_bind": ""}, State.NOTE),
+        ("pushes", {"public_url": "http://notifier.example.org"}, State.WRONG),
+        ("pushes", {"vapid_private_key": ""}, State.GOOD),
     ],
 )
 def test_each_wrong_setting_is_noticed(what: str, changed: dict[str, object], state: State) -> None:
@@ -80,6 +86,12 @@ async def test_settings_that_nothing_starts_with_are_one_sentence(tmp_path: Path
     server = Server(tmp_path, SECRET_KEY="change-me")
     assert await server.run("doctor") == 3
     assert "SECRET_KEY is too short or a well-known default" in server.output()
+    server.environment |= {
+        "SECRET_KEY": "long enough for a secret",
+        "NOTIFIER_VAPID_PRIVATE_KEY": "x",
+    }
+    assert await server.run("doctor") == 3
+    assert "NOTIFIER_VAPID_PRIVATE_KEY is no key" in server.output()
 
 
 # -- the database ----------------------------------------------------------------------------

@@ -18,6 +18,7 @@ class NotedBus:
     """A bus that only notes which recipients it would hear."""
 
     trouble = ""
+    canary_age_seconds = 0.0
 
     def __init__(self) -> None:
         self.heard: set[int] = set()
