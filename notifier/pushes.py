@@ -104,6 +104,14 @@ async def unsubscribe(
     await connection.execute(statement)
 
 
+async def known_to(connection: AsyncConnection, sign_in_id: int) -> list[str]:
+    """The hashes of the endpoints of one sign-in: by them a browser finds out about itself."""
+    found = await connection.execute(
+        select(PushSubscription.endpoint_hash).where(PushSubscription.sign_in_id == sign_in_id)
+    )
+    return list(found.scalars())
+
+
 def _hash(endpoint: str) -> str:
     return hashlib.sha256(endpoint.encode("utf-8", "surrogatepass")).hexdigest()
 

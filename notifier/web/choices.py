@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from quart import Blueprint, Response, flash, request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from notifier import choices
+from notifier import choices, pushes
 from notifier.errors import Refused
 from notifier.languages import _, shown
 from notifier.sign_ins import SignedIn
@@ -61,6 +61,7 @@ async def section(connection: AsyncConnection, me: SignedIn) -> Mapping[str, obj
         "time_zone": chosen.time_zone,
         "time_zones": choices.time_zones(),
         "push_key": site().settings.vapid_public_key,
+        "push_known": " ".join(await pushes.known_to(connection, me.sign_in_id)),
     }
 
 

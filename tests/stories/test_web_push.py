@@ -87,7 +87,9 @@ async def test_who_closed_every_page_is_pushed_to(
     await page.goto(told["link"] if told["link"].startswith("http") else origin + told["link"])
     await expect(page.locator("main")).to_contain_text("while you are away")
 
+    # A page that is opened anew knows what the site knows.
     await page.goto(f"{origin}/settings#notifications")
+    await expect(page.locator("#browser-says")).to_contain_text("is pushed to")
     await page.get_by_role("button", name="No more pushes here").click()
     await expect(page.get_by_role("button", name="Push to this browser")).to_be_visible()
     await service.stop()

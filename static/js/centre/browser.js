@@ -15,7 +15,8 @@ export function startBrowserSettings(place) {
   place.hidden = false;
   const key = place.dataset.pushKey;
   const canPush = Boolean(key) && "serviceWorker" in navigator && "PushManager" in window;
-  const refresh = async () => show(canPush ? await subscription() : null, canPush);
+  const known = new Set(place.dataset.pushKnown.split(" "));
+  const refresh = async () => show(canPush ? await ownSubscription(known) : null, canPush);
   const press = (id, work) =>
     at(id).addEventListener("click", async () => {
       at(id).disabled = true;
@@ -32,7 +33,7 @@ export function startBrowserSettings(place) {
       await refresh();
     });
   press("allow-desktop", () => Notification.requestPermission());
-  press("push-on", () => pushOn(key));
+  press("push-on", () => pushOn(key, known));
   press("push-off", pushOff);
   press("try-sound", playTone);
   refresh();
@@ -73,7 +74,18 @@ async function subscription() {
   return (await worker?.pushManager.getSubscription()) ?? null;
 }
 
-async function pushOn(key) {
+// A browser keeps its subscription when somebody signs out, the site does not.
+async function ownSubscription(known) {
+  const found = await subscription();
+  return found && known.has(await hashOf(found.endpoint)) ? found : null;
+}
+
+async function hashOf(endpoint) {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(endpoint));
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+async function pushOn(key, known) {
   if ((await Notification.requestPermission()) !== "granted") return;
   await navigator.serviceWorker.register(WORKER_URL);
   const { pushManager } = await navigator.serviceWorker.ready;
@@ -85,7 +97,10 @@ async function pushOn(key) {
     headers: { Accept: "application/json" },
     body,
   });
-  if (reply.ok) return;
+  if (reply.ok) {
+    known.add(await hashOf(endpoint));
+    return;
+  }
   // What the site does not know of must not stand in the browser as if it did.
   await (await subscription())?.unsubscribe();
   throw new Error((await reply.json()).error);
