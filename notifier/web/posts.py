@@ -5,6 +5,7 @@ from __future__ import annotations
 from quart import Blueprint, Response, flash
 
 from notifier import posts
+from notifier.first_steps import first_steps
 from notifier.languages import _
 from notifier.web import limits
 from notifier.web.forms import PostForm
@@ -43,5 +44,14 @@ async def _index(form: PostForm, number: int, status: int) -> Response:
         found = await posts.everybody(
             connection, me.person_id, number, site().settings.posts_per_page
         )
+        # They stand above the first page only.
+        steps = await first_steps(connection, me.person_id) if number == 1 else None
         at = await standing(connection, me.person_id)
-    return await page("posts/index.html", at, status_code=status, page=existing(found), form=form)
+    return await page(
+        "posts/index.html",
+        at,
+        status_code=status,
+        page=existing(found),
+        form=form,
+        steps=steps,
+    )
