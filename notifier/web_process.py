@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import socket
 from collections.abc import Callable
 
 import structlog
 import uvloop
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
 
 from notifier import early_answers, health, schema
 from notifier.app import create_app
@@ -18,6 +17,7 @@ from notifier.drain import drain
 from notifier.engine import Engine
 from notifier.settings import Settings
 from notifier.sockets import BACKLOG
+from notifier.web_server import WebConfig, serve
 
 log = structlog.get_logger("notifier.web")
 
@@ -34,10 +34,9 @@ GC_THRESHOLDS = (10_000, 10, 10)
 INTERRUPTED_DRAIN_SECONDS = 1.0
 
 
-def config_for(fd: int) -> Config:
-    """hypercorn's settings for one process that serves the listening socket `fd`."""
-    config = Config()
-    config.bind = [f"fd://{fd}"]
+def config_for() -> WebConfig:
+    """hypercorn's settings for one process."""
+    config = WebConfig()
     # hypercorn listens once more on the socket; with its own 100, whoever comes beyond them when
     # everybody returns at once waits for their kernel to try again, or is refused.
     config.backlog = BACKLOG
@@ -81,7 +80,7 @@ async def _serve(
         log.info("draining", streams=engine.hub.streams, seconds=seconds)
         await drain(engine, seconds=seconds)
 
-    await serve(app, config_for(fd), shutdown_trigger=shutdown)
+    await serve(app, config_for(), socket.socket(fileno=fd), shutdown)
 
 
 def stop_signal(settings: Settings) -> asyncio.Future[float]:
