@@ -12,7 +12,7 @@ import time
 from typing import Any, cast
 
 import structlog
-from limits import RateLimitItem, RateLimitItemPerMinute, parse
+from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond, parse
 from limits.aio.storage import MemoryStorage, RedisClusterStorage, RedisStorage, Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 from quart import request
@@ -25,6 +25,7 @@ from notifier.errors import TooMany
 from notifier.languages import Sentence
 from notifier.redis_addresses import Kind, RedisAddress
 from notifier.settings import Settings
+from notifier.typing_signal import PAUSE_SECONDS
 from notifier.web.site import site
 
 log = structlog.get_logger("notifier.limits")
@@ -43,6 +44,8 @@ POST_PERSON = RateLimitItemPerMinute(20)
 PASSWORD_PERSON = parse("10 per 5 minutes")
 # Somebody who goes to and fro between two windows and their work, on several devices.
 PRESENCE_PERSON = RateLimitItemPerMinute(30)
+# Of one person to another. Each process keeps to it by itself; this is for all of them together.
+TYPING_PAIR = RateLimitItemPerSecond(1, int(PAUSE_SECONDS))
 # Who tidies up blocks some dozens; each change is a transaction over all that the other wrote.
 TIE_PERSON = RateLimitItemPerMinute(30)
 # Each one reads everything that a person has.

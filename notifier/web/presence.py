@@ -8,6 +8,7 @@ from quart import Blueprint, Response, flash, jsonify, request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier import discretion, presence
+from notifier.accounts import username_key
 from notifier.discretion import Choices
 from notifier.errors import BadRequest
 from notifier.languages import _
@@ -60,6 +61,8 @@ async def say() -> Response:
 async def typing(username: str) -> Response:
     """I am writing to that person now."""
     me = await signed_in()
+    pair = str(me.person_id), username_key(username)
+    await limits.spend(limits.TYPING_PAIR, "typing", *pair)
     await site().engine.typing.tell(me, username)
     return Response(b"", 204)
 
