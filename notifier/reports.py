@@ -123,9 +123,13 @@ async def report(
 _Reporter, _Accused = aliased(User), aliased(User)
 
 
+async def is_moderator(connection: AsyncConnection, person_id: int) -> bool:
+    return bool(await connection.scalar(select(User.is_moderator).where(User.id == person_id)))
+
+
 async def require_moderator(connection: AsyncConnection, person_id: int) -> None:
     """Raises `NotFound`: others need not know that there is such a page."""
-    if not await connection.scalar(select(User.is_moderator).where(User.id == person_id)):
+    if not await is_moderator(connection, person_id):
         raise NotFound("There is nothing here.")
 
 
@@ -187,18 +191,14 @@ async def warn(
         words, most=WARNING_MAX_CHARACTERS, what=Sentence("A warning"), field="words"
     )
     accused_id = await _close(connection, moderator_id, number, WARNED)
-    return await centre.tell(
-        connection, accused_id, WARNING, {"text": words}, kept_most=kept_most
-    )
+    return await centre.tell(connection, accused_id, WARNING, {"text": words}, kept_most=kept_most)
 
 
 async def suspend(connection: AsyncConnection, moderator_id: int, number: int) -> list[Ended]:
     """Sign the accused out everywhere and let them in no more; what to publish."""
     accused_id = await _close(connection, moderator_id, number, SUSPENDED)
-    is_moderator = await connection.scalar(
-        select(User.is_moderator).where(User.id == accused_id).with_for_update()
-    )
-    if is_moderator:
+    await connection.execute(select(User.id).where(User.id == accused_id).with_for_update())
+    if await is_moderator(connection, accused_id):
         raise Refused("A moderator cannot be suspended; an operator can take the role away first.")
     await connection.execute(
         update(User)

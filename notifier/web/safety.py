@@ -143,6 +143,7 @@ async def section(connection: AsyncConnection, me: SignedIn) -> dict[str, Any]:
     """What `settings/_safety.html` shows."""
     hidden: list[AnyRow] = await blocking.blocked_people(connection, me.person_id)
     return {
+        "is_moderator": await reports.is_moderator(connection, me.person_id),
         "who_may_write": await safety.who_may_write(connection, me.person_id),
         "blocked": [row for row in hidden if row.blocked_at is not None],
         "muted": [row for row in hidden if row.blocked_at is None],
