@@ -11,7 +11,7 @@ from typing import Any
 import h11
 
 RECEIVE_BYTES = 65_536
-REQUEST_CEILING_SECONDS = 20.0
+REQUEST_CEILING_SECONDS = 40.0
 
 
 @dataclass(frozen=True)
