@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from limits import RateLimitItemPerMinute
 from quart import Blueprint, Response, jsonify, request
 
@@ -38,7 +40,7 @@ async def everything() -> Response:
     me, asked = await signed_in(), request.args.get("q", "").strip()
     await limits.spend(SEARCH_PERSON, "search", str(me.person_id))
     async with site().engine.database.read() as connection:
-        content = {
+        content: dict[str, Any] = {
             "asked": asked,
             "people": await search.people(connection, me.person_id, asked),
             "found": await search.messages(connection, me.person_id, asked),
