@@ -1,4 +1,4 @@
-"""Draws two windows side by side at the moment when a message has arrived in one of them."""
+"""Draws the README's pictures: two windows as a message arrives, and a conversation on a phone."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 NOTIFIER = Path(sys.executable).with_name("notifier")
 # One window, in CSS pixels; the picture is drawn twice as fine.
 WIDTH, HEIGHT = 620, 560
+PHONE = (390, 720)
 START_CEILING_SECONDS = 60
 # The frame around the two pictures, as a page of its own.
 FRAME = """<!doctype html><meta charset="utf-8"><style>
@@ -27,12 +28,12 @@ body {{ margin: 0; padding: 28px; display: flex; gap: 28px; background: #d9d4ca;
        font: 600 13px system-ui, sans-serif; color: #4a463f }}
 figure {{ margin: 0; border-radius: 10px; overflow: hidden; box-shadow: 0 10px 30px #0004 }}
 figcaption {{ padding: 9px 14px; background: #f3f0ea }}
-img {{ display: block; width: {width}px; height: {height}px }}
+img {{ display: block }}
 </style>{figures}"""
 
 
-def main(target: str) -> None:
-    """Write the picture to `target`."""
+def main(folder: Path) -> None:
+    """Write the pictures into `folder`."""
     with demo() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"),
@@ -40,15 +41,33 @@ def main(target: str) -> None:
         )
         gitau = signed_in(browser, address, "gitau", "light")
         harry = signed_in(browser, address, "harry", "dark")
-        harry.goto(f"{address}/send_message/gitau")
-        harry.locator("textarea").fill("The kettle is on. Are you coming over? 🫖")
+        harry.goto(f"{address}/conversations/gitau")
         expect(gitau.locator("#connection")).to_have_attribute("data-state", "live")
-        harry.locator("main form button[type=submit]").click()
-        expect(gitau.get_by_text("The kettle is on.")).to_be_visible()
-        harry.wait_for_load_state("load")
-        draw(browser, [("harry sends …", harry), ("… and gitau's badge moves", gitau)], target)
+        say(harry, "The kettle is on. Are you coming over? 🫖")
+        expect(gitau.get_by_text("The kettle is on.").first).to_be_visible()
+        windows = [("harry writes …", harry), ("… and gitau's badge moves", gitau)]
+        draw(browser, windows, folder / "two-windows.png")
+        converse(harry, gitau, address)
+        phone = signed_in(browser, address, "gitau", "dark", PHONE)
+        phone.goto(f"{address}/conversations/harry")
+        expect(phone.get_by_text("See you in ten")).to_be_visible()
+        phones = [("on a phone, in the dark", phone), ("and everything in one list", phone)]
+        draw(browser, phones, folder / "phone.png", f"{address}/conversations")
         browser.close()
-    print(f"drew {target}")
+
+
+def say(page: Page, words: str) -> None:
+    page.locator("#message").fill(words)
+    page.keyboard.press("Enter")
+    expect(page.locator("#messages").get_by_text(words)).to_be_visible()
+
+
+def converse(harry: Page, gitau: Page, address: str) -> None:
+    """Some words from both sides."""
+    gitau.goto(f"{address}/conversations/harry")
+    say(gitau, "Yes! Shall I bring anything?")
+    say(harry, "Only yourself. And the bread, if there is any left 🍞")
+    say(gitau, "There is. See you in ten minutes.")
 
 
 @contextmanager
@@ -89,10 +108,12 @@ def wait_for(address: str) -> None:
             time.sleep(0.1)
 
 
-def signed_in(browser: Browser, address: str, name: str, scheme: str) -> Page:
+def signed_in(
+    browser: Browser, address: str, name: str, scheme: str, size: tuple[int, int] = (WIDTH, HEIGHT)
+) -> Page:
     """A window of its own in which `name` sees the common page."""
     context = browser.new_context(
-        viewport={"width": WIDTH, "height": HEIGHT},
+        viewport={"width": size[0], "height": size[1]},
         device_scale_factor=2,
         color_scheme="dark" if scheme == "dark" else "light",
     )
@@ -105,17 +126,26 @@ def signed_in(browser: Browser, address: str, name: str, scheme: str) -> Page:
     return page
 
 
-def draw(browser: Browser, windows: list[tuple[str, Page]], target: str) -> None:
-    """Put the windows beside each other, each with its caption."""
-    figures = "".join(
-        f"<figure><figcaption>{caption}</figcaption>"
-        f'<img src="data:image/png;base64,{base64.b64encode(page.screenshot()).decode()}"></figure>'
-        for caption, page in windows
-    )
-    page = browser.new_page(device_scale_factor=1.25, viewport={"width": 1400, "height": 700})
-    page.set_content(FRAME.format(width=WIDTH, height=HEIGHT, figures=figures))
-    page.locator("body").screenshot(path=target)
+def draw(
+    browser: Browser, windows: list[tuple[str, Page]], target: Path, then: str | None = None
+) -> None:
+    """Put the windows beside each other, each with its caption; all but the first show `then`."""
+    figures = ""
+    for number, (caption, page) in enumerate(windows):
+        if number and then:
+            page.goto(then)
+        size = page.viewport_size or {"width": WIDTH, "height": HEIGHT}
+        picture = base64.b64encode(page.screenshot()).decode()
+        figures += (
+            f"<figure><figcaption>{caption}</figcaption>"
+            f'<img width="{size["width"]}" height="{size["height"]}" '
+            f'src="data:image/png;base64,{picture}"></figure>'
+        )
+    frame = browser.new_page(device_scale_factor=1.25, viewport={"width": 1400, "height": 700})
+    frame.set_content(FRAME.format(figures=figures))
+    frame.locator("body").screenshot(path=target)
+    print(f"drew {target}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(Path(sys.argv[1]))
