@@ -35,7 +35,7 @@ def assert_protected(answer: Answer, path: str) -> None:
 def get_paths(person: Person) -> list[str]:
     names = {
         "<username>": person.username, "<recipient>": person.username, "<version>": "0",
-        "<path:name>": "css/theme.css",
+        "<path:name>": "css/theme.css", "<int:sequence>": "1", "<int:number>": "1",
     }  # fmt: skip
     paths = []
     for rule in sorted({rule for method, rule in routes() if method == "GET"}):
