@@ -133,8 +133,8 @@ async def require_moderator(connection: AsyncConnection, person_id: int) -> None
         raise NotFound("There is nothing here.")
 
 
-async def open_reports(connection: AsyncConnection) -> list[OpenReport]:
-    """The reports that wait, oldest first."""
+async def open_reports(connection: AsyncConnection, moderator_id: int) -> list[OpenReport]:
+    """The reports that wait, oldest first; those of a moderator are for the others."""
     result = await connection.execute(
         select(
             Report.id,
@@ -146,7 +146,7 @@ async def open_reports(connection: AsyncConnection) -> list[OpenReport]:
         )
         .join(_Accused, _Accused.id == Report.accused_id)
         .outerjoin(_Reporter, _Reporter.id == Report.reporter_id)
-        .where(Report.closed_at.is_(None))
+        .where(Report.closed_at.is_(None), Report.accused_id != moderator_id)
         .order_by(Report.id)
         .limit(OPEN_SHOWN_MOST)
     )
@@ -234,7 +234,7 @@ async def _close(connection: AsyncConnection, moderator_id: int, number: int, ou
     await require_moderator(connection, moderator_id)
     result = await connection.execute(
         update(Report)
-        .where(Report.id == number, Report.closed_at.is_(None))
+        .where(Report.id == number, Report.closed_at.is_(None), Report.accused_id != moderator_id)
         .values(closed_at=time.time(), outcome=outcome, moderator_id=moderator_id)
         .returning(Report.accused_id)
     )

@@ -19,7 +19,7 @@ async def listing() -> Response:
     me = await signed_in()
     async with site().engine.database.read() as connection:
         await reports.require_moderator(connection, me.person_id)
-        waiting = await reports.open_reports(connection)
+        waiting = await reports.open_reports(connection, me.person_id)
         suspended = await reports.suspended_people(connection)
         at = await standing(connection, me.person_id)
     return await page("moderation/index.html", at, reports=waiting, suspended=suspended)

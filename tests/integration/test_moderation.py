@@ -118,15 +118,22 @@ async def test_who_is_suspended_is_out_at_once_and_told_why_only_with_the_passwo
     assert (await again.sign_in()).status == 303
 
 
-async def test_a_moderator_is_not_suspended(
+async def test_a_report_of_a_moderator_is_for_the_others(
     server: Server, three: tuple[Person, Person, Person]
 ) -> None:
-    harry, _, mona = three
+    harry, other, mona = three
+    await server.sql(
+        'UPDATE "user" SET is_moderator = true WHERE username = :name', name=other.username
+    )
     await mona.send(harry, "a word of mine")
     number = await report(server, harry, mona, "a word of mine")
-    assert (await post(mona, f"/moderation/{number}/suspend")).status == 422
+    assert "a word of mine" not in (await mona.get("/moderation")).text
+    assert (await post(mona, f"/moderation/{number}/dismiss")).status == 404
+    assert "a word of mine" in (await other.get("/moderation")).text
+    refused = await post(other, f"/moderation/{number}/suspend")
+    assert refused.status == 422, "an operator takes the role away first"
     assert (await mona.get("/moderation")).status == 200
-    await post(mona, f"/moderation/{number}/dismiss")
+    await post(other, f"/moderation/{number}/dismiss")
 
 
 async def test_only_what_the_reporter_saw_is_copied(
