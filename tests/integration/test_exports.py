@@ -20,7 +20,7 @@ from notifier.events import Event
 from notifier.exporter import Exporter
 from notifier.models import Base, Export, ExportPart, Post
 from notifier.posts import write
-from tests.conftest import People
+from tests.conftest import People, Serve
 from tests.integration.conftest import StartEngine, add_people, both
 from tests.patience import until
 
@@ -171,6 +171,29 @@ async def test_asking_twice_is_asking_once_and_a_new_one_replaces_the_old(engine
     async with engine.database.read() as connection:
         with pytest.raises(NotFound):
             await exports.ready(connection, harry, first)
+
+
+async def test_one_that_was_asked_for_survives_a_restart_of_the_server(
+    serve: Serve, people: People
+) -> None:
+    server = await serve()
+    (harry,) = await people("harry", on=server)
+    await harry.request("POST", "/", fields={"body": "my post"})
+    await server.stop()
+    # As the process left it that had taken it up and got no further.
+    await server.sql(
+        "INSERT INTO export (person_id, requested_at, claimed_until, claim) "
+        'SELECT id, 1, 1, 1 FROM "user" WHERE username = :name',
+        name=harry.username,
+    )
+    await server.start()
+    number = (await server.sql("SELECT id FROM export"))[0][0]
+
+    async def is_ready() -> bool:
+        return (await harry.get(f"/settings/export/{number}")).status == 200
+
+    await until(is_ready, "the export is ready")
+    assert (await harry.get(f"/settings/export/{number}")).json["post"][0]["body"] == "my post"
 
 
 async def test_it_is_fetched_by_its_owner_only(people: People) -> None:

@@ -150,6 +150,7 @@ async def test_a_new_password_ends_every_sign_in_and_begins_one(
     )
     assert [await engine.sign_ins.find(one) for one in old] == [None] * 3
     assert (await engine.sign_ins.find(auth_id)) is not None
+    assert not remembered, "as little as the one before"
     assert [sorted(one.sign_in_ids) for one in ended] == [[1, 2, 3]]
     assert await sign_ins.sign_in(engine.database, plain, "gitau", PASSWORD) is None
     assert await sign_ins.sign_in(engine.database, plain, "gitau", "a new horse 9") is not None
