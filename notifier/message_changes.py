@@ -84,16 +84,12 @@ async def delete_sent(
         await find_last_again(connection, sender_id, message.recipient_id)
         mine, theirs = taken[sender_id], taken[message.recipient_id]
         told = [
-            Event(
-                sender_id, mine.first, DELETED, _gone(message, message.recipient), mine.timestamp
-            )
+            Event(sender_id, mine.first, DELETED, _gone(message, message.recipient), mine.timestamp)
         ]
         # Who has blocked the sender hears nothing of it, as of the message itself.
         if not message.withheld:
             gone = _gone(message, message.sender)
-            told.append(
-                Event(message.recipient_id, theirs.first, DELETED, gone, theirs.timestamp)
-            )
+            told.append(Event(message.recipient_id, theirs.first, DELETED, gone, theirs.timestamp))
         count = await unread_count(connection, message.recipient_id)
         state = Event(message.recipient_id, theirs.first + 1, UNREAD_COUNT, count, theirs.timestamp)
         await notifications.store(connection, told, [state], kept_most=kept_most)

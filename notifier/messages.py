@@ -138,9 +138,7 @@ async def _mark_read(connection: AsyncConnection, person_id: int, taken: Allotme
     """
     await connection.execute(
         update(Message)
-        .where(
-            Message.recipient_id == person_id, Message.read_at.is_(None), text("NOT withheld")
-        )
+        .where(Message.recipient_id == person_id, Message.read_at.is_(None), text("NOT withheld"))
         .values(read_at=time.time())
     )
     unread = await unread_count(connection, person_id)

@@ -17,7 +17,7 @@ from notifier.paths import MIGRATIONS
 
 
 def newest_revision() -> str:
-    """The revision that this code was written for: migrations are numbered in their files' names."""
+    """The revision that this code was written for: files of migrations begin with their number."""
     return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
