@@ -114,7 +114,7 @@ async def test_what_was_committed_and_never_published_arrives_by_reconcile(tmp_p
                 async def died(times: int = times) -> bool:
                     # One that is just being started takes no sends, and dies of none.
                     await sender.send(gitau)
-                    return len(sender.unanswered) == times and not flag.exists()
+                    return len(sender.unanswered) >= times and not flag.exists()
 
                 flag.touch()
                 await until(died, "one dies between commit and publish", CEILING_SECONDS)
