@@ -84,7 +84,9 @@ async def firefox(folder: Path) -> AsyncIterator[Firefox]:
             stderr=log,
         )
     try:
-        reader, writer = await until(lambda: _connected(port), "Firefox", START_SECONDS)
+        connected = await until(lambda: _connected(port), "Firefox", START_SECONDS)
+        assert connected is not None
+        reader, writer = connected
         window = Firefox(reader, writer)
         await window.begin()
         yield window
