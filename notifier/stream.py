@@ -21,6 +21,9 @@ from notifier.subscriber import Ending, State, Subscriber
 CONFIRM_SECONDS = 2.0
 # A catch up that finds the database busy tries again after about this.
 CATCH_UP_RETRY_SECONDS = 1.0
+# uvloop counts whole milliseconds and may ring half of one early; a stream that was woken too early
+# would find nothing to do, and nobody would ring again.
+ROUNDED_SECONDS = 0.001
 
 
 async def web_stream(
@@ -65,7 +68,7 @@ async def _events(
     # The first heartbeat comes at a random moment: streams that began together beat apart.
     beat_at = loop.time() + heartbeat * random.uniform(0.5, 1)
     # Rings when time alone asks for something; an event in between does not move it.
-    timer = loop.call_at(min(beat_at, ends_at), bell.set)
+    timer = loop.call_at(min(beat_at, ends_at) + ROUNDED_SECONDS, bell.set)
     try:
         while True:
             now = loop.time()
@@ -86,7 +89,7 @@ async def _events(
                 engine.hub.wrote(events)
             elif now >= beat_at:
                 beat_at = now + heartbeat
-                timer = loop.call_at(min(beat_at, ends_at), bell.set)
+                timer = loop.call_at(min(beat_at, ends_at) + ROUNDED_SECONDS, bell.set)
                 yield sse.PING
             else:
                 await bell.wait()
