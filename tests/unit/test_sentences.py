@@ -19,6 +19,8 @@ SHOWN = {"aria-label", "title", "placeholder", "alt", "aria-description"}
 NO_SENTENCES = {"Notifier"}
 # A block of a tag's attributes looks like text where it is filled.
 ATTRIBUTE = re.compile(r'[a-z-]+="[^"]*"')
+# So does one of a page's own scripts.
+SCRIPT = re.compile(r"\bjs/[a-z_/]+\.js\b")
 WORD = re.compile(r"[A-Za-z]{2,}")
 # Calls in scripts that put words on a page.
 SETS_WORDS = re.compile(
@@ -43,7 +45,7 @@ class _Words(HTMLParser):
                 self._note(value or "")
 
     def _note(self, text: str) -> None:
-        text = ATTRIBUTE.sub("", text).strip(" \n·")
+        text = SCRIPT.sub("", ATTRIBUTE.sub("", text)).strip(" \n·")
         if WORD.search(text) and text not in NO_SENTENCES:
             self.found.append(text)
 
