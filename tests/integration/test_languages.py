@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from html.parser import HTMLParser
+
 import pytest
 
-from notifier.languages import languages
+from notifier.languages import catalogue, languages
 from tests.conftest import People
+from tests.integration.test_routes import routes
 from tests.person import Person
 from tests.processes import Server
+
+# They do not end, or are asked by programs.
+NO_PAGES = {"/stream", "/diagnostics/drip", "/metrics"}
 
 
 @pytest.mark.parametrize(
@@ -50,3 +56,36 @@ async def test_choosing_leads_nowhere_else(server: Server, elsewhere: str) -> No
 async def test_a_language_that_is_not_there_is_refused(server: Server) -> None:
     answer = await Person(server.port).request("POST", "/language", fields={"language": "../ko"})
     assert answer.status == 400
+
+
+class _Shown(HTMLParser):
+    """Every text on a page, and what is read out in its place, apart from the languages' names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: set[str] = set()
+
+    def handle_data(self, data: str) -> None:
+        self.texts.add(" ".join(data.split()).rstrip(":"))
+
+    def handle_starttag(self, _tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.texts |= {value or "" for name, value in attrs if name in {"aria-label", "title"}}
+
+
+async def test_no_page_in_korean_shows_an_english_sentence(people: People) -> None:
+    """What is in the catalogue can still be printed as it stands in the code."""
+    harry, gitau = await people("harry", "gitau")
+    await gitau.send(harry, "hello, a first message")
+    await gitau.request("POST", "/", fields={"body": "good morning, everybody"})
+    english = set(catalogue("ko").sentences)
+    found = {}
+    for method, rule in [*routes(), ("GET", "/nowhere"), ("GET", "/search?q=nobody")]:
+        path = rule.replace("<username>", gitau.username).replace("<recipient>", gitau.username)
+        if method != "GET" or "<" in path or path in NO_PAGES:
+            continue
+        answer = await harry.get(path, Accept="text/html", Accept_Language="ko")
+        page = _Shown()
+        page.feed(answer.text)
+        if wrong := page.texts & english:
+            found[path] = wrong
+    assert found == {}
