@@ -41,4 +41,6 @@ export function watchFind() {
   });
   // A page that comes back has the words in its field, but not what was found for them.
   window.addEventListener("pageshow", ({ persisted }) => persisted && field.value && find());
+  // Somebody may have typed before this script was there.
+  if (field.value !== field.defaultValue) find();
 }

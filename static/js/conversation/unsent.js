@@ -4,8 +4,8 @@
 
 import { fullJitter } from "../live/backoff.js";
 import { text } from "../texts.js";
+import { PREFIX } from "./forgetting.js";
 
-const PREFIX = "notifier-unsent-";
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
 const SEND_TIMEOUT_MS = 15_000;
@@ -122,15 +122,6 @@ export class Unsent {
     for (const item of items) this.#hear.changed({ ...item, state: item.why ? "refused" : "waiting" });
     this.#hear.only(items.map((one) => one.key));
   }
-}
-
-// Whoever signs out here leaves nothing behind on this computer.
-export function forgetUnsentOnSignOut() {
-  document.querySelector('form[action="/logout"]')?.addEventListener("submit", () => {
-    for (const place of Object.keys(localStorage)) {
-      if (place.startsWith(PREFIX)) localStorage.removeItem(place);
-    }
-  });
 }
 
 // Also where the page came by plain http and the browser has no randomUUID.
