@@ -73,9 +73,8 @@ def converse(harry: Page, gitau: Page, address: str) -> None:
 @contextmanager
 def demo() -> Iterator[str]:
     """A server with demo people on a free port; its address."""
-    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-        free.close()
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("NOTIFIER_")}
         env = kept | {
             "SECRET_KEY": "only for a picture",
@@ -93,6 +92,13 @@ def demo() -> Iterator[str]:
         finally:
             server.terminate()
             server.wait()
+
+
+def free_port() -> int:
+    """A port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
 
 
 def wait_for(address: str) -> None:
