@@ -120,8 +120,8 @@ async def test_signing_out_in_one_tab_ends_the_other(
     one, other = await open_window(hers), await open_window(hers, "/messages")
     await one.locator(".menu summary").click()
     await one.get_by_role("button", name="Sign out").click()
-    await one.wait_for_url("**/login*")
-    await other.wait_for_url("**/login*")
+    await one.wait_for_url("**/login**")
+    await other.wait_for_url("**/login**")
 
 
 async def test_without_javascript_everything_but_the_live_part_works(

@@ -70,7 +70,7 @@ async def sign_up_and_in(page: Page, name: str) -> None:
     await fill(page, "password", PASSWORD)
     await fill(page, "confirm_password", PASSWORD)
     await page.keyboard.press("Enter")
-    await page.wait_for_url("**/login*")
+    await page.wait_for_url("**/login**")
     await fill(page, "username", name)
     await fill(page, "password", PASSWORD)
     await press(page, page.locator("#remember_me"), "Space")
@@ -177,6 +177,6 @@ async def test_the_bell_the_settings_and_the_way_out_by_keyboard(
 
     await press(page, page.locator(".menu > summary"))
     await press(page, page.locator(".menu-list button"))
-    await page.wait_for_url("**/login*")
+    await page.wait_for_url("**/login**")
     await page.go_back()
     await expect(page.get_by_label("Password")).to_be_visible()

@@ -157,7 +157,7 @@ async def test_signing_out_in_one_tab_signs_out_all(
     await others[0].locator(".menu summary").click()
     await others[0].get_by_role("button", name="Sign out").click()
     for tab in (leading, *others):
-        await tab.wait_for_url("**/login*", timeout=TROUBLE_CEILING_MS)
+        await tab.wait_for_url("**/login**", timeout=TROUBLE_CEILING_MS)
 
 
 async def test_a_browser_without_event_source_polls_and_says_so(
