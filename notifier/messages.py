@@ -19,6 +19,7 @@ from notifier.database import Database
 from notifier.events import Event
 from notifier.models import AnyRow, DeletedMessage, Message, User
 from notifier.notifications import Allotment, allot, last_sequence, store
+from notifier.one_of import ByDialect
 from notifier.pages import Page, paged
 from notifier.safety import hidden_from
 
@@ -67,18 +68,23 @@ async def unread_count(connection: AsyncConnection, person_id: int) -> int:
     return (await unread_counts(connection, [person_id]))[person_id]
 
 
-async def unread_counts(connection: AsyncConnection, person_ids: Sequence[int]) -> dict[int, int]:
-    """The unread count of each of `person_ids`; those of muted people do not count."""
-    rows = await connection.execute(
+_UNREAD = ByDialect(
+    lambda one_of: (
         select(Message.recipient_id, func.count())
         .where(
-            Message.recipient_id.in_(person_ids),
+            one_of(Message.recipient_id, "people"),
             Message.read_at.is_(None),
             text("NOT withheld"),
             ~Message.quiet,
         )
         .group_by(Message.recipient_id)
     )
+)
+
+
+async def unread_counts(connection: AsyncConnection, person_ids: Sequence[int]) -> dict[int, int]:
+    """The unread count of each of `person_ids`; those of muted people do not count."""
+    rows = await connection.execute(*_UNREAD(connection.dialect.name, {"people": person_ids}))
     return dict.fromkeys(person_ids, 0) | {row[0]: row[1] for row in rows}
 
 

@@ -220,7 +220,7 @@ async def backlogs(connection: AsyncConnection, wanted: Sequence[ReadFrom]) -> l
     gets an empty, complete backlog.
     """
     ids = {one.recipient_id for one in wanted}
-    rows = await connection.execute(*_POSITIONS(connection.dialect.name, "ids", ids))
+    rows = await connection.execute(*_POSITIONS(connection.dialect.name, {"ids": ids}))
     positions = {row.id: row for row in rows}
     return [await _backlog(connection, one, positions.get(one.recipient_id)) for one in wanted]
 

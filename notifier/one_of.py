@@ -7,7 +7,7 @@ stays the same, at half the cost for two hundred values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -26,13 +26,14 @@ class ByDialect:
         self._postgresql = make(_array)
 
     def __call__(
-        self, dialect: str, name: str, values: Iterable[Any], **others: Any
+        self, dialect: str, lists: Mapping[str, Iterable[Any]], **others: Any
     ) -> tuple[AnySelect, dict[str, Any]]:
-        """The query and its parameters, with `values` for what `one_of` called `name`."""
-        listed = list(values)
+        """The query and its parameters: `lists` by the names that `one_of` was given."""
+        listed = {name: list(values) for name, values in lists.items()}
         if dialect == "sqlite":
-            return self._sqlite, {name: orjson.dumps(listed).decode(), **others}
-        return self._postgresql, {name: listed, **others}
+            as_json = {name: orjson.dumps(values).decode() for name, values in listed.items()}
+            return self._sqlite, {**as_json, **others}
+        return self._postgresql, {**listed, **others}
 
 
 # Makes the condition that a column is one of a parameter's values.

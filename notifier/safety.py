@@ -17,7 +17,6 @@ from typing import NamedTuple
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
-    bindparam,
     exists,
     func,
     literal,
@@ -30,6 +29,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from notifier.errors import Forbidden, Refused
 from notifier.models import AnyRow, AnySelect, Tie, User
+from notifier.one_of import ByDialect
 
 EVERYONE, KNOWN, NOBODY = "everyone", "known", "nobody"
 WHO_MAY_WRITE = (EVERYONE, KNOWN, NOBODY)
@@ -80,9 +80,10 @@ async def find_tie(connection: AsyncConnection, person_id: int, other_id: int) -
     return result.one_or_none()
 
 
-_TIES = select(Tie.person_id, Tie.other_id, Tie.wrote_at, Tie.blocked_at, Tie.muted_at).where(
-    Tie.person_id.in_(bindparam("people", expanding=True)),
-    Tie.other_id.in_(bindparam("others", expanding=True)),
+_TIES = ByDialect(
+    lambda one_of: select(
+        Tie.person_id, Tie.other_id, Tie.wrote_at, Tie.blocked_at, Tie.muted_at
+    ).where(one_of(Tie.person_id, "people"), one_of(Tie.other_id, "others"))
 )
 
 
@@ -94,8 +95,10 @@ async def judge(
     One query for all of them, and more only where somebody writes to somebody for the first
     time: such a first time is noted here. `strangers_most` is per day; 0 for no limit.
     """
-    people = list({person for one in letters for person in (one.sender_id, one.recipient_id)})
-    rows = await connection.execute(_TIES, {"people": people, "others": people})
+    people = {person for one in letters for person in (one.sender_id, one.recipient_id)}
+    rows = await connection.execute(
+        *_TIES(connection.dialect.name, {"people": people, "others": people})
+    )
     ties: dict[Pair, AnyRow] = {(row.person_id, row.other_id): row for row in rows}
     strangers = _Strangers(strangers_most, now)
     await strangers.look_up(connection, {one.sender_id for one in letters if _is_new(one, ties)})

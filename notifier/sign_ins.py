@@ -108,7 +108,7 @@ class SignIns:
     async def _find_all(self, auth_ids: Sequence[str]) -> list[SignedIn | None]:
         hashes = [hash_auth_id(auth_id) for auth_id in auth_ids]
         read_at = asyncio.get_running_loop().time()
-        query = _FIND(self._database.dialect, "hashes", set(hashes), now=time.time())
+        query = _FIND(self._database.dialect, {"hashes": set(hashes)}, now=time.time())
         rows = await self._database.fetch(*query)
         found = {row[0]: SignedIn(row[1], row[2], row[3], row[4], row[5], read_at) for row in rows}
         return [found.get(auth_hash) for auth_hash in hashes]
@@ -273,5 +273,5 @@ async def positions(database: Database, sign_in_ids: Iterable[int]) -> dict[int,
 
     A sign-in that is over is missing from the answer.
     """
-    rows = await database.fetch(*_VALID(database.dialect, "ids", sign_in_ids, now=time.time()))
+    rows = await database.fetch(*_VALID(database.dialect, {"ids": sign_in_ids}, now=time.time()))
     return {row[0]: row[1] for row in rows}

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier.accounts import username_key
@@ -30,20 +30,20 @@ from notifier.messages import (
 from notifier.models import AnyRow, Message, User
 from notifier.notifications import store
 from notifier.numbering import Numbers, allot_all
+from notifier.one_of import ByDialect
 from notifier.safety import Letter, Verdict, judge
 
 OTHER_MESSAGE = Sentence("This Idempotency-Key was used for another message.")
 DELETED = Sentence("You have deleted this message.")
 # Everybody concerned, locked in the order of their ids before anything about them is asked: so a
 # block that commits meanwhile is either seen here or sees the message.
-_PARTICIPANTS = (
-    select(User.id, User.username, User.username_key, User.who_may_write)
-    .where(
-        User.username_key.in_(bindparam("names", expanding=True))
-        | User.id.in_(bindparam("senders", expanding=True))
+_PARTICIPANTS = ByDialect(
+    lambda one_of: (
+        select(User.id, User.username, User.username_key, User.who_may_write)
+        .where(one_of(User.username_key, "names") | one_of(User.id, "senders"))
+        .order_by(User.id)
+        .with_for_update()
     )
-    .order_by(User.id)
-    .with_for_update()
 )
 
 
@@ -97,12 +97,10 @@ class _Batch:
 
     async def look_up(self, connection: AsyncConnection) -> None:
         """Who the recipients are, and which drafts were stored before."""
+        names = {username_key(one.recipient) for one in self.drafts}
+        senders = {one.sender_id for one in self.drafts}
         rows = await connection.execute(
-            _PARTICIPANTS,
-            {
-                "names": list({username_key(one.recipient) for one in self.drafts}),
-                "senders": list({one.sender_id for one in self.drafts}),
-            },
+            *_PARTICIPANTS(connection.dialect.name, {"names": names, "senders": senders})
         )
         people: dict[str, int] = {}
         for row in rows:
