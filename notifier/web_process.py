@@ -67,6 +67,8 @@ async def _serve(
     await schema.check(engine.database)
     stopping = stop_signal(settings)
 
+    config = config_for()
+
     async def shutdown() -> None:
         # Called once the app has started and the socket is served.
         figures = None if metrics_fd is None else await health.answer_at(engine, metrics_fd)
@@ -78,9 +80,11 @@ async def _serve(
             # From now on whoever takes our place answers.
             figures.close()
         log.info("draining", streams=engine.hub.streams, seconds=seconds)
+        # Whoever keeps a connection goes elsewhere with the next request.
+        config.keep_alive_max_requests = 0
         await drain(engine, seconds=seconds)
 
-    await serve(app, config_for(), socket.socket(fileno=fd), shutdown)
+    await serve(app, config, socket.socket(fileno=fd), shutdown)
 
 
 def stop_signal(settings: Settings) -> asyncio.Future[float]:

@@ -37,6 +37,9 @@ from notifier.early_answers import Protecting
 # What says how a body is framed and a connection goes on is h11's business.
 FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding", b"upgrade"})
 FINAL_STATUS_MIN = 200
+# Whoever connects sends a request at once; a connection that was accepted just before the end gets
+# this long to do so, and an answer.
+FIRST_REQUEST_SECONDS = 0.5
 
 
 class WebConfig(Config):
@@ -165,6 +168,7 @@ class Connection(TCPServer):
 
     idle: set[Connection]
     _timer: asyncio.TimerHandle | None = None
+    _was_asked = False
 
     async def run(self) -> None:
         accepted = self.writer.get_extra_info("socket")
@@ -201,15 +205,23 @@ class Connection(TCPServer):
         elif event.idle:
             self._watch()
         else:
+            self._was_asked = True
             self._unwatch()
 
     def _watch(self) -> None:
         self._unwatch()
-        if self.context.terminated.is_set():
-            self.end()
-            return
         self._timer = self.loop.call_later(self.config.keep_alive_timeout, self.end)
         self.idle.add(self)
+        if self.context.terminated.is_set():
+            self.end_soon()
+
+    def end_soon(self) -> None:
+        """The server stops: nothing more is expected here, unless nothing was asked yet."""
+        if self._was_asked:
+            self.end()
+            return
+        self._unwatch()
+        self._timer = self.loop.call_later(FIRST_REQUEST_SECONDS, self.end)
 
     def _unwatch(self) -> None:
         if self._timer is not None:
@@ -249,7 +261,7 @@ async def serve(
         finally:
             await context.terminated.set()
             for connection in list(idle):
-                connection.end()
+                connection.end_soon()
             server.close()
             await _ended(tasks, config.graceful_timeout)
 
