@@ -11,6 +11,9 @@ const NAMES = ["message_sent", "message_deleted", "conversation_read", "echo"];
 // A page that reloads on `reset` and is told `reset` again must not reload for ever.
 const RESET_KEY = "notifier-reset-at";
 const RESET_AGAIN_MS = 60_000;
+// A form that was sent a moment ago (signing out, leaving) brings its own next page, and that has
+// something to say. As long as a request may take; after it the page goes by itself.
+const FORM_ANSWER_MS = 10_000;
 
 export class Live {
   #page;
@@ -21,6 +24,7 @@ export class Live {
   #watchers = [];
   #state = "off";
   #since = null;
+  #formSent = false;
 
   // page: the data attributes of <body>; showState(state) is told every change of state.
   constructor(page, showState) {
@@ -48,6 +52,8 @@ export class Live {
   }
 
   start() {
+    // One that a script answers has been prevented by then.
+    window.addEventListener("submit", (event) => (this.#formSent ||= !event.defaultPrevented));
     const options = {
       name: `notifier-stream-${this.#page.personId}`,
       streamUrl: this.#page.streamUrl,
@@ -102,7 +108,7 @@ export class Live {
 
   #signedOut() {
     this.#way.leave();
-    location.assign("/login");
+    setTimeout(() => location.assign("/login"), this.#formSent ? FORM_ANSWER_MS : 0);
   }
 
   #reset() {
