@@ -22,7 +22,7 @@ from notifier.database import Database
 from notifier.errors import Unavailable
 from notifier.events import Happened, Signal, to_bus
 from notifier.figures import Histogram
-from notifier.hub import Hub
+from notifier.hub import LINGER_SECONDS, Hub
 from notifier.notifications import Backlog, ReadFrom
 from notifier.redis_bus import RedisBus
 from notifier.sending import Sending
@@ -121,8 +121,9 @@ class Engine:
             asyncio.create_task(self._every(PRUNE_SECONDS, self.prune)),
         ]
         if self.settings.vapid_private_key:
-            # Often enough that what is told live here is never pushed as well.
-            period = self.settings.push_after_seconds / PUSH_LOOKS
+            # Often enough that what is told live here is never pushed as well, and that the hub
+            # still knows whoever has left.
+            period = min(self.settings.push_after_seconds / PUSH_LOOKS, LINGER_SECONDS / 2)
             self._tasks.append(asyncio.create_task(self._every(period, self.tell_pushes)))
 
     async def stop(self) -> None:
@@ -201,8 +202,9 @@ class Engine:
                 return
 
     async def tell_pushes(self) -> None:
-        """Whoever has a stream open in this process needs no push of what it tells."""
-        await pushes.told_live(self.database, {one.recipient_id for one in self.hub})
+        """Nobody needs a push of what a stream in this process tells, or told before it left."""
+        present = {one.recipient_id for one in self.hub}
+        await pushes.told_live(self.database, present, self.hub.left)
 
     async def _sweep(self) -> None:
         self.hub.drop_idle_subscriptions()

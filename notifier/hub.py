@@ -38,8 +38,9 @@ class Hub:
         self._streams_per_person = streams_per_person
         # A tuple holds a person's one or two streams in a fraction of a set's memory.
         self._subscribers: dict[int, tuple[Subscriber, ...]] = {}
-        # Recipients without streams, by when their subscription goes (loop time).
-        self._leaving: dict[int, float] = {}
+        # Recipients without streams: when their subscription goes (loop time), and the cursor of
+        # their last stream.
+        self._leaving: dict[int, tuple[float, int]] = {}
         self.counts: Counter[str] = Counter()
         self.streams = 0
         self.endings = Endings()
@@ -79,7 +80,8 @@ class Hub:
             self._subscribers[recipient_id] = rest
             return
         del self._subscribers[recipient_id]
-        self._leaving[recipient_id] = asyncio.get_running_loop().time() + LINGER_SECONDS
+        at = asyncio.get_running_loop().time() + LINGER_SECONDS
+        self._leaving[recipient_id] = at, subscriber.cursor or 0
 
     def drop_idle_subscriptions(self) -> None:
         """Unsubscribe from recipients who have been away long enough; called now and then."""
@@ -87,7 +89,7 @@ class Hub:
         now = asyncio.get_running_loop().time()
         # In the order in which they left, so the first that may stay ends the search.
         while self._leaving:
-            recipient_id, at = next(iter(self._leaving.items()))
+            recipient_id, (at, _) = next(iter(self._leaving.items()))
             if at > now:
                 return
             del self._leaving[recipient_id]
@@ -168,6 +170,12 @@ class Hub:
     def recipients(self) -> int:
         """How many people have a stream here."""
         return len(self._subscribers)
+
+    @property
+    def left(self) -> dict[int, int]:
+        """Who has no stream here any more since some seconds, with the newest sequence that
+        their last one told."""
+        return {recipient_id: cursor for recipient_id, (_, cursor) in self._leaving.items()}
 
     @property
     def behind(self) -> int:

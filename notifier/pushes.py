@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, delete, insert, select, update
@@ -126,10 +126,19 @@ def _check_key(text: str, size: int) -> None:
 
 
 _BEHIND = (
-    select(PushSubscription.person_id)
+    select(PushSubscription.person_id, User.last_sequence)
     .distinct()
     .join(User, User.id == PushSubscription.person_id)
     .where(User.last_sequence > PushSubscription.pushed_up_to)
+)
+# Never back: two processes may tell of one person.
+_TOLD = (
+    update(PushSubscription)
+    .where(
+        PushSubscription.person_id == bindparam("person"),
+        PushSubscription.pushed_up_to < bindparam("told"),
+    )
+    .values(pushed_up_to=bindparam("told"))
 )
 _DUE = (
     select(
@@ -153,23 +162,18 @@ _DUE = (
 )
 
 
-async def told_live(database: Database, recipient_ids: Iterable[int]) -> None:
-    """These people have a stream open here: no browser of theirs needs a push."""
+async def told_live(database: Database, present: Iterable[int], left: Mapping[int, int]) -> None:
+    """What streams have told needs no push: to people with one everything, to people whose last
+    one has left what is up to its cursor (`left`: sequence by recipient)."""
     async with database.read() as connection:
-        behind = set((await connection.execute(_BEHIND)).scalars())
-    watching = sorted(behind.intersection(recipient_ids))
-    if not watching:
+        behind = {row.person_id: row.last_sequence for row in await connection.execute(_BEHIND)}
+    told = {person_id: left[person_id] for person_id in behind.keys() & left.keys()}
+    told |= {person_id: behind[person_id] for person_id in behind.keys() & set(present)}
+    if not told:
         return
     async with database.write() as connection:
-        last = (
-            select(User.last_sequence)
-            .where(User.id == PushSubscription.person_id)
-            .scalar_subquery()
-        )
         await connection.execute(
-            update(PushSubscription)
-            .where(PushSubscription.person_id.in_(watching))
-            .values(pushed_up_to=last)
+            _TOLD, [{"person": one, "told": told[one]} for one in sorted(told)]
         )
 
 

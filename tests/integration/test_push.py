@@ -16,6 +16,7 @@ from notifier.engine import Engine
 from notifier.models import PushSubscription
 from notifier.pusher import Pusher
 from notifier.sign_ins import SignedIn
+from notifier.subscriber import Subscriber
 from tests.conftest import Serve
 from tests.integration.conftest import StartEngine, add_people, both, signed_in
 from tests.patience import until
@@ -118,7 +119,7 @@ async def test_what_was_told_live_read_or_silenced_is_not_pushed(
     await subscribed(engine, gitau, service.browser("phone"))
 
     await send(engine, harry, "harry", "gitau", "live")
-    await pushes.told_live(engine.database, [harry, gitau])
+    await pushes.told_live(engine.database, [harry, gitau], {})
     assert await eager.look() == 0, "a window was open"
 
     await send(engine, harry, "harry", "gitau", "read")
@@ -141,6 +142,22 @@ async def test_what_was_told_live_read_or_silenced_is_not_pushed(
     await send(engine, harry, "harry", "gitau", "now")
     assert await eager.look() == 1
     assert [told["body"] for told in service.told] == ["now"]
+
+
+@both
+async def test_what_was_told_before_the_last_page_closed_is_not_pushed(
+    engine: Engine, eager: Pusher, service: PushService
+) -> None:
+    harry, gitau = await add_people(engine.database, "harry", "gitau")
+    await subscribed(engine, gitau, service.browser("phone"))
+    await send(engine, harry, "harry", "gitau", "while she looks")
+    page = Subscriber(gitau, 1, 1, lambda: None)
+    engine.hub.join(page)
+    engine.hub.leave(page)
+    await send(engine, harry, "harry", "gitau", "while she is away")
+    await engine.tell_pushes()
+    assert await eager.look() == 1
+    assert [told["body"] for told in service.told] == ["while she is away"]
 
 
 async def test_a_push_waits_until_an_open_window_would_have_told(

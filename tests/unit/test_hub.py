@@ -95,6 +95,17 @@ async def test_leaving_gives_everything_back_once(hub: Hub) -> None:
     assert (hub.streams, hub.recipients, list(hub)) == (0, 0, [])
 
 
+async def test_who_has_left_is_known_with_what_they_were_told(hub: Hub) -> None:
+    first, second = joined(hub, 1), joined(hub, 1)
+    second.cursor = 7
+    hub.leave(first)
+    assert hub.left == {}, "another page of theirs is open"
+    hub.leave(second)
+    assert hub.left == {1: 7}
+    joined(hub, 1)
+    assert hub.left == {}
+
+
 async def test_join_hands_on_what_the_bus_confirms_with(hub: Hub, bus: NotedBus) -> None:
     bus.confirmation = asyncio.get_running_loop().create_future()
     assert hub.join(Subscriber(1, 1, 0, lambda: None)) is bus.confirmation
