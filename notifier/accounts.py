@@ -27,6 +27,7 @@ PASSWORD_MAX_CHARACTERS = 128
 USERNAME_MAX_CHARACTERS = 32
 ABOUT_ME_MAX_CHARACTERS = 500
 ABOUT_ME = Sentence("About me")
+SUSPENDED = Sentence("This account is suspended. The moderators of this site can lift that.")
 # Letters, digits and . _ - of ASCII, beginning with a letter or digit: fits in a path and no
 # two names can look alike because of another script's letters.
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", re.ASCII)

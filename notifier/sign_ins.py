@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from notifier.accounts import check_password, username_key
+from notifier.accounts import SUSPENDED, check_password, username_key
 from notifier.database import Database
 from notifier.errors import Forbidden, Refused, Unavailable
 from notifier.events import Ended
@@ -165,7 +165,7 @@ async def start(
     The caller holds the person's lock, so that no suspension can come between look and commit.
     """
     if await connection.scalar(select(User.suspended_at).where(User.id == person_id)) is not None:
-        raise Forbidden("This account is suspended. The moderators of this site can lift that.")
+        raise Forbidden(SUSPENDED)
     auth_id = f"{person_id}.{secrets.token_urlsafe(AUTH_ID_BYTES)}"
     now = time.time()
     await connection.execute(

@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from notifier.accounts import username_key
+from notifier.accounts import SUSPENDED, username_key
 from notifier.conversations import note_last
 from notifier.drafts import TO_ONESELF, Draft, Sent
-from notifier.errors import NotFound, Refused
+from notifier.errors import Forbidden, NotFound, Refused
 from notifier.events import Event
 from notifier.languages import Sentence
 from notifier.messages import (
@@ -36,10 +36,10 @@ from notifier.safety import Letter, Verdict, judge
 OTHER_MESSAGE = Sentence("This Idempotency-Key was used for another message.")
 DELETED = Sentence("You have deleted this message.")
 # Everybody concerned, locked in the order of their ids before anything about them is asked: so a
-# block that commits meanwhile is either seen here or sees the message.
+# block or a suspension that commits meanwhile is either seen here or sees the message.
 _PARTICIPANTS = ByDialect(
     lambda one_of: (
-        select(User.id, User.username, User.username_key, User.who_may_write)
+        select(User.id, User.username, User.username_key, User.who_may_write, User.suspended_at)
         .where(one_of(User.username_key, "names") | one_of(User.id, "senders"))
         .order_by(User.id)
         .with_for_update()
@@ -103,7 +103,10 @@ class _Batch:
             *_PARTICIPANTS(connection.dialect.name, {"names": names, "senders": senders})
         )
         people: dict[str, int] = {}
+        suspended: set[int] = set()
         for row in rows:
+            if row.suspended_at is not None:
+                suspended.add(row.id)
             people[row.username_key] = row.id
             self.names[row.id] = row.username
             self._who_may_write[row.id] = row.who_may_write
@@ -111,6 +114,10 @@ class _Batch:
         stored = await find_sent(connection, keys)
         first_with: dict[tuple[int, str], int] = {}
         for index, one in enumerate(self.drafts):
+            if one.sender_id in suspended:
+                # Since this request was let in.
+                self.answers[index] = Forbidden(SUSPENDED)
+                continue
             recipient_id = people.get(username_key(one.recipient))
             if recipient_id is None:
                 continue

@@ -334,3 +334,15 @@ async def test_the_one_who_asks_is_the_only_one_who_knows(two: Two) -> None:
         (row,) = await blocking.blocked_people(connection, two.gitau)
         assert await connection.scalar(select(User.who_may_write)) == "everyone"
     assert row.username == "harry" and row.blocked_at
+
+
+@both
+async def test_who_was_suspended_while_a_request_was_under_way_stores_nothing(two: Two) -> None:
+    async with two.engine.database.write() as connection:
+        await connection.execute(
+            update(User).where(User.id == two.harry).values(suspended_at=time.time())
+        )
+    with pytest.raises(Forbidden):
+        await two.send("one more word")
+    assert await two.unread() == 0
+    await two.send("What was that?", back=True)
