@@ -7,11 +7,11 @@ the person who asks.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Result, func, null, select, text, union_all, update
+from sqlalchemy import CompoundSelect, Result, func, null, select, text, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
@@ -19,7 +19,7 @@ from notifier.database import Database
 from notifier.events import Event
 from notifier.models import AnyRow, DeletedMessage, Message, User
 from notifier.notifications import Allotment, allot, last_sequence, store
-from notifier.one_of import ByDialect
+from notifier.one_of import ByDialect, PairsByDialect
 from notifier.pages import Page, paged
 from notifier.safety import hidden_from
 
@@ -153,8 +153,32 @@ async def _mark_read(connection: AsyncConnection, person_id: int, taken: Allotme
     return event
 
 
+_SENT: PairsByDialect[CompoundSelect[*tuple[Any, ...]]] = PairsByDialect(
+    lambda pair_of: union_all(
+        select(
+            Message.id,
+            Message.sequence,
+            Message.sent_at,
+            Message.sender_id,
+            Message.idempotency_hash,
+            Message.recipient_id,
+            Message.body,
+        ).join(*pair_of(Message.sender_id, Message.idempotency_hash)),
+        select(
+            null(),
+            null(),
+            null(),
+            DeletedMessage.sender_id,
+            DeletedMessage.idempotency_hash,
+            null(),
+            null(),
+        ).join(*pair_of(DeletedMessage.sender_id, DeletedMessage.idempotency_hash)),
+    )
+)
+
+
 async def find_sent(
-    connection: AsyncConnection, keys: Sequence[tuple[int, str]]
+    connection: AsyncConnection, keys: Collection[tuple[int, str]]
 ) -> dict[tuple[int, str], AnyRow]:
     """Messages already stored under the given pairs of sender and idempotency hash.
 
@@ -162,30 +186,5 @@ async def find_sent(
     """
     if not keys:
         return {}
-    senders, hashes = {sender for sender, _ in keys}, {key for _, key in keys}
-    rows: Result[*tuple[Any, ...]] = await connection.execute(
-        union_all(
-            select(
-                Message.id,
-                Message.sequence,
-                Message.sent_at,
-                Message.sender_id,
-                Message.idempotency_hash,
-                Message.recipient_id,
-                Message.body,
-            ).where(Message.sender_id.in_(senders), Message.idempotency_hash.in_(hashes)),
-            select(
-                null(),
-                null(),
-                null(),
-                DeletedMessage.sender_id,
-                DeletedMessage.idempotency_hash,
-                null(),
-                null(),
-            ).where(
-                DeletedMessage.sender_id.in_(senders),
-                DeletedMessage.idempotency_hash.in_(hashes),
-            ),
-        )
-    )
+    rows: Result[*tuple[Any, ...]] = await connection.execute(*_SENT(connection.dialect.name, keys))
     return {(row.sender_id, row.idempotency_hash): row for row in rows}

@@ -29,7 +29,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from notifier.errors import Forbidden, Refused
 from notifier.models import AnyRow, AnySelect, Tie, User
-from notifier.one_of import ByDialect
+from notifier.one_of import PairsByDialect
 
 EVERYONE, KNOWN, NOBODY = "everyone", "known", "nobody"
 WHO_MAY_WRITE = (EVERYONE, KNOWN, NOBODY)
@@ -80,10 +80,10 @@ async def find_tie(connection: AsyncConnection, person_id: int, other_id: int) -
     return result.one_or_none()
 
 
-_TIES = ByDialect(
-    lambda one_of: select(
+_TIES = PairsByDialect(
+    lambda pair_of: select(
         Tie.person_id, Tie.other_id, Tie.wrote_at, Tie.blocked_at, Tie.muted_at
-    ).where(one_of(Tie.person_id, "people"), one_of(Tie.other_id, "others"))
+    ).join(*pair_of(Tie.person_id, Tie.other_id))
 )
 
 
@@ -95,10 +95,9 @@ async def judge(
     One query for all of them, and more only where somebody writes to somebody for the first
     time: such a first time is noted here. `strangers_most` is per day; 0 for no limit.
     """
-    people = {person for one in letters for person in (one.sender_id, one.recipient_id)}
-    rows = await connection.execute(
-        *_TIES(connection.dialect.name, {"people": people, "others": people})
-    )
+    pairs = {(one.sender_id, one.recipient_id) for one in letters}
+    both_ways = pairs | {(to, sender) for sender, to in pairs}
+    rows = await connection.execute(*_TIES(connection.dialect.name, both_ways))
     ties: dict[Pair, AnyRow] = {(row.person_id, row.other_id): row for row in rows}
     strangers = _Strangers(strangers_most, now)
     await strangers.look_up(connection, {one.sender_id for one in letters if _is_new(one, ties)})

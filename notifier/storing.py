@@ -178,14 +178,18 @@ class _Batch:
         for recipient_id in self.by_recipient:
             timestamp = numbers.timestamp(recipient_id)
             self.count_at[recipient_id] = (numbers.next(recipient_id), timestamp)
+        # Known by their numbers: in the order of `rows` SQLAlchemy could return them only by one
+        # statement for each.
         result = await connection.execute(
-            insert(Message).returning(Message.id, sort_by_parameter_order=True), rows
+            insert(Message).returning(Message.recipient_id, Message.sequence, Message.id), rows
         )
+        ids = {(row[0], row[1]): row[2] for row in result}
         events: list[Event] = []
         # Whose conversation with whom ends with which message.
         last: list[tuple[int, int, int]] = []
-        for index, row, message_id in zip(indexes, rows, result.scalars(), strict=True):
+        for index, row in zip(indexes, rows, strict=True):
             one, recipient_id = self.drafts[index], row["recipient_id"]
+            message_id = ids[recipient_id, row["sequence"]]
             said = {"id": message_id, "from": one.sender, "body": one.body, "sent_at": now}
             sent = {
                 "id": message_id,

@@ -9,7 +9,7 @@ import pytest
 from notifier.typing_signal import PAUSE_SECONDS
 from tests.conftest import Guests, People, Serve
 from tests.doors import Door
-from tests.person import Person
+from tests.person import Person, Stream
 from tests.processes import RedisServer
 
 JSON = {"Accept": "application/json"}
@@ -51,10 +51,18 @@ async def test_a_page_is_told_at_once_who_is_here(door: Door, guests: Guests) ->
         assert not [event for event in elsewhere.events if event.name == "presence"]
 
 
+async def live(sender: Person, recipient: Person, *streams: Stream) -> None:
+    """Signals are for streams that are live, and one that was told this is."""
+    await sender.send(recipient, "Are you there?")
+    for stream in streams:
+        await stream.event(lambda e: e.name == "message" and "there?" in e.data)
+
+
 async def test_typing_is_limited_for_each_pair(people: People) -> None:
     harry, gitau, third = await people("harry", "gitau", "third")
     path = f"/typing/{gitau.username}"
     async with gitau.stream() as stream:
+        await live(third, gitau, stream)
         assert (await harry.request("POST", path)).status == 204
         again = await harry.request("POST", path)
         assert (again.status, dict(again.headers)["retry-after"]) == (429, "3")
@@ -77,6 +85,7 @@ async def test_what_is_hidden_is_nowhere_to_be_seen(people: People) -> None:
     for page in (profile, f"{profile}/popup"):
         assert "Here now" in (await gitau.get(page)).text, "the precondition"
     async with gitau.stream() as stream:
+        await live(harry, gitau, stream)
         saved = await harry.request("POST", "/settings/presence", fields={"shows_seen": "yes"})
         assert (saved.status, saved.location) == (303, "/settings#presence")
         assert (await stream.named("presence")).payload["state"] == "hidden"
@@ -116,6 +125,7 @@ async def test_a_signal_reaches_streams_in_every_worker(
         gitau.stream() as three,
         gitau.stream() as four,
     ):
+        await live(harry, gitau, one, two, three, four)
         path = f"/typing/{gitau.username}"
         began = time.monotonic()
         answers = [(await harry.request("POST", path)).status for _ in range(6)]
@@ -135,6 +145,7 @@ async def test_reading_tells_the_sender_in_the_inbox_and_in_the_conversation(
         for path, text in ((f"/send_message/{gitau.username}", word) for word in ("one", "two"))
     ]
     async with harry.stream() as stream:
+        await live(gitau, harry, stream)
         read = f"/conversations/{harry.username}/read"
         assert (await gitau.request("POST", read, fields={"ids": f"{first}"})).status in (200, 303)
         told = await stream.named("seen")
