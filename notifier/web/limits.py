@@ -54,6 +54,9 @@ EXPORT_PERSON = parse("10 per day")
 # A Redis that does not answer is left alone this long, so that not every request waits for it.
 REDIS_AGAIN_SECONDS = 5.0
 REDIS_TIMEOUT_SECONDS = 0.5
+# How a Redis that goes away is noticed. uvloop says `RuntimeError` where a connection was closed
+# between two calls of the client's, and the client lets it through.
+GONE = (RedisError, RedisClusterException, OSError, RuntimeError)
 
 
 class Limits:
@@ -78,7 +81,7 @@ class Limits:
                 async with asyncio.timeout(2 * REDIS_TIMEOUT_SECONDS):
                     await _spend(self._shared, limit, key)
                 return
-            except (RedisError, RedisClusterException, OSError) as error:
+            except GONE as error:
                 self._redis_again_at = time.monotonic() + REDIS_AGAIN_SECONDS
                 log.warning("limits_without_redis", reason=type(error).__name__)
         await _spend(self._own, limit, key)

@@ -37,6 +37,23 @@ async def test_a_redis_that_is_away_is_not_asked_every_time() -> None:
     assert limits._redis_again_at == until
 
 
+@pytest.mark.parametrize("error", [ConnectionError(), TimeoutError(), RuntimeError("closed")])
+async def test_however_redis_goes_away_people_go_on(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    limits = Limits(
+        Settings.load(_env_file=None, secret_key=KEY, redis_url="redis://127.0.0.1:1/0")
+    )
+
+    async def fails(*_: object) -> bool:
+        raise error
+
+    monkeypatch.setattr(limits._shared, "hit", fails)
+    await limits.spend(RateLimitItemPerMinute(1), "kind", "somebody")
+    with pytest.raises(TooMany):
+        await limits.spend(RateLimitItemPerMinute(1), "kind", "somebody")
+
+
 async def test_switched_off_they_count_nothing() -> None:
     limits = Limits(Settings.load(_env_file=None, secret_key=KEY, rate_limits="off"))
     for _ in range(5):
