@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from benchmark.doors.door import Door
 from benchmark.doors.ours import Gateway, WebDoor
-from benchmark.doors.peers import NchanPeer, QuartPeer, StarlettePeer
+from benchmark.doors.peers import BarePeer, NchanPeer, QuartPeer, StarlettePeer
 
 DOORS: dict[str, type[Door]] = {
-    door.name: door for door in (Gateway, WebDoor, QuartPeer, StarlettePeer, NchanPeer)
+    door.name: door for door in (Gateway, WebDoor, QuartPeer, StarlettePeer, NchanPeer, BarePeer)
 }

@@ -36,6 +36,8 @@ class PythonPeer(Door):
     """A peer that is a Python program fed by Redis."""
 
     packages: tuple[str, ...]
+    # See `feeds.redis`.
+    channels = "one"
 
     def command(self, port: int, processes: int) -> list[str]:
         raise NotImplementedError
@@ -44,11 +46,16 @@ class PythonPeer(Door):
     def open(self, persons: int, processes: int) -> Iterator[Open]:
         port = free_port()
         with new_box() as where, redis_server(where) as (redis_port, redis):
-            environment = {**ENVIRONMENT, "BENCH_REDIS_PORT": str(redis_port)}
+            environment = {
+                **ENVIRONMENT,
+                "BENCH_PORT": str(port),
+                "BENCH_REDIS_PORT": str(redis_port),
+            }
             with program(self.command(port, processes), where, environment) as server:
                 wait_ready(server, port, "/ready", where)
                 feed = [sys.executable, "-m", "benchmark.feeds.redis", str(redis_port)]
-                with closing(Feed([*feed, str(persons)], where, ENVIRONMENT)) as fed:
+                feed += [str(persons), self.channels]
+                with closing(Feed(feed, where, ENVIRONMENT)) as fed:
                     address, cursors = ("127.0.0.1", port), [0] * persons
                     yield Open(
                         address, plain_request, cursors, [server.pid], [redis.pid], fed, where
@@ -82,6 +89,18 @@ class StarlettePeer(PythonPeer):
             *("--workers", str(processes), "--host", "127.0.0.1", "--port", str(port)),
             *("--no-access-log", "--backlog", "4096", "benchmark.peers.starlette_app:app"),
         ]
+
+
+class BarePeer(PythonPeer):
+    """No peer that one could choose, but the floor: see `peers.bare`."""
+
+    name = "bare"
+    title = "bare asyncio, the floor"
+    packages = ("uvloop", "hiredis")
+    channels = "each"
+
+    def command(self, port: int, processes: int) -> list[str]:
+        return [sys.executable, "-m", "benchmark.peers.bare", str(processes)]
 
 
 class NchanPeer(Door):

@@ -1,4 +1,10 @@
-"""Feeds a peer: one PUBLISH an event on the one channel that its processes listen to."""
+"""Feeds a peer: one PUBLISH an event.
+
+    python -m benchmark.feeds.redis REDIS_PORT COUNT one|each
+
+`one`: on the one channel that all its processes listen to, with the person before the event.
+`each`: on a channel for each person, as Notifier has it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +22,8 @@ CHANNEL = "benchmark"
 class Publisher:
     """Pipelines commands to Redis on one socket, without a client library in between."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, channel_each: bool) -> None:
+        self._channel_each = channel_each
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sequences: Counter[int] = Counter()
@@ -28,9 +35,13 @@ class Publisher:
             self._sequences[person] += 1
             sequence = self._sequences[person]
             sequences.append(sequence)
-            text = f"{person} {pace.event(person, sequence, timestamp)}"
+            channel, text = CHANNEL, pace.event(person, sequence, timestamp)
+            if self._channel_each:
+                channel = f"{CHANNEL}:{person}"
+            else:
+                text = f"{person} {text}"
             commands.append(
-                f"*3\r\n$7\r\nPUBLISH\r\n${len(CHANNEL)}\r\n{CHANNEL}\r\n${len(text)}\r\n{text}\r\n"
+                f"*3\r\n$7\r\nPUBLISH\r\n${len(channel)}\r\n{channel}\r\n${len(text)}\r\n{text}\r\n"
             )
         now = time.monotonic_ns()
         self._socket.sendall("".join(commands).encode())
@@ -44,4 +55,5 @@ class Publisher:
 
 
 if __name__ == "__main__":
-    asyncio.run(pace.serve(int(sys.argv[2]), Publisher(int(sys.argv[1])).publish))
+    publisher = Publisher(int(sys.argv[1]), channel_each=sys.argv[3] == "each")
+    asyncio.run(pace.serve(int(sys.argv[2]), publisher.publish))
