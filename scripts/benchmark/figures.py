@@ -123,7 +123,7 @@ def missed(results: Mapping[str, Any]) -> list[str]:
         if figure.kept(name, door) is False
     ]
     for by in ("streams", "processes"):
-        grown = growth_factor(results.get("growth", []), by)
+        grown = growth_factor(results.get("growth", {}).get("gateway", []), by)
         if grown is not None and grown[2] > GROWTH_FACTOR_MAX:
             found.append(
                 f"growth from {grown[0]:,} to {grown[1]:,} {by}: CPU per event ×{grown[2]:.2f},"
@@ -141,14 +141,22 @@ def faults(results: Mapping[str, Any]) -> list[str]:
         found += [
             f"{name}: {count} streams: {why}" for why, count in door.get("failures", {}).items()
         ]
-    for point in results.get("growth", []):
-        where = f"growth, {point['streams']} streams, {point['processes']} processes"
+    for where, point in _growth_points(results):
         found += _faults_of(where, point["deliver"])
         found += [f"{where}: {count} streams: {why}" for why, count in point["failures"].items()]
     for way, sent in results.get("send", {}).items():
         found += _faults_of(f"send, {way}", sent["send"])
         found += [f"send, {way}: {count}: {why}" for why, count in sent["failures"].items()]
     return found
+
+
+def _growth_points(results: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Every point of the growth with its name."""
+    return [
+        (f"growth, {name}, {p['streams']} streams, {p['processes']} processes", p)
+        for name, points in results.get("growth", {}).items()
+        for p in points
+    ]
 
 
 def _faults_of(where: str, part: Mapping[str, Any]) -> list[str]:
@@ -172,9 +180,6 @@ def _places(results: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """Every phase in which the client or the feed could be too slow, with its name."""
     doors = results["doors"].items()
     places = [(f"{n}, {part}", d.get(part, {})) for n, d in doors for part in ("deliver", "storm")]
-    places += [
-        (f"growth, {p['streams']} streams, {p['processes']} processes", p["deliver"])
-        for p in results.get("growth", [])
-    ]
+    places += [(where, point["deliver"]) for where, point in _growth_points(results)]
     places += [(f"send, {way}", sent["send"]) for way, sent in results.get("send", {}).items()]
     return places

@@ -61,15 +61,16 @@ def _latency(results: Results) -> str | None:
 
 
 def _growth(results: Results) -> str | None:
-    points = results.get("growth")
-    if not points:
+    growth = results.get("growth")
+    if not growth:
         return None
     by_processes: dict[int, list[Bar]] = {}
-    for point in points:
-        value = point["deliver"]["cpu_us"]
-        label = f"{point['streams']:,} streams"
-        bar = Bar(label, value, f"{value:.1f} µs", ours=True)
-        by_processes.setdefault(point["processes"], []).append(bar)
+    for name, points in growth.items():
+        for point in points:
+            value = point["deliver"]["cpu_us"]
+            label = f"{point['streams']:,} streams" + ("" if name in OURS else ", the floor")
+            bar = Bar(label, value, f"{value:.1f} µs", ours=name in OURS)
+            by_processes.setdefault(point["processes"], []).append(bar)
     groups = [
         Group("1 process" if count == 1 else f"{count} processes", bars)
         for count, bars in by_processes.items()

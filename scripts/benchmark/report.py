@@ -32,8 +32,8 @@ def tables(results: Results) -> list[tuple[str, list[Row]]]:
             f"{load['seconds']:.0f} s, one server process"
         )
         found.append((title, _door_table(doors)))
-    if results.get("growth"):
-        found.append(("Growth of the gateway", _growth_table(results["growth"])))
+    for name, points in results.get("growth", {}).items():
+        found.append((f"Growth: {doors[name]['title']}", _growth_table(points)))
     if results.get("hear"):
         title = "Hearing: from Redis' bytes to the mailboxes of an event's streams, in one process"
         found.append((title, _rows(HEAR_FIGURES, results["hear"], ["gateway"])))
@@ -100,11 +100,11 @@ def notes(results: Results) -> list[str]:
         for d in results["doors"].values()
         if "missing" in d
     ]
-    said += (
-        [_growth_note(results["growth"], by) for by in ("streams", "processes")]
-        if results.get("growth")
-        else []
-    )
+    said += [
+        _growth_note(results["doors"][name]["title"], points, by)
+        for name, points in results.get("growth", {}).items()
+        for by in ("streams", "processes")
+    ]
     said += bottlenecks(results)
     if results["steal"] > 0.01:
         said.append(
@@ -116,7 +116,7 @@ def notes(results: Results) -> list[str]:
     return [one for one in said if one]
 
 
-def _growth_note(points: Sequence[Results], by: str) -> str:
+def _growth_note(title: str, points: Sequence[Results], by: str) -> str:
     """How the CPU per event grows from the least to the most streams, or processes."""
     grown = growth_factor(points, by)
     if grown is None:
@@ -124,8 +124,8 @@ def _growth_note(points: Sequence[Results], by: str) -> str:
     least, most, factor = grown
     verdict = "within" if factor <= GROWTH_FACTOR_MAX else "beyond"
     return (
-        f"From {least:,} to {most:,} {by} the CPU per event changes by the factor"
-        f" {factor:.2f}, {verdict} the {GROWTH_FACTOR_MAX:.2f} that is allowed."
+        f"{title}: from {least:,} to {most:,} {by} the CPU per event changes by the factor"
+        f" {factor:.2f}, {verdict} the {GROWTH_FACTOR_MAX:.2f} that the gateway is allowed."
     )
 
 

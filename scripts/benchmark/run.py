@@ -14,7 +14,9 @@ from benchmark.visit import visit
 
 VISITED = {"hold", "connect", "deliver", "storm"}
 # What a reader of the JSON can rely on; raised when a name or a unit changes.
-FORMAT = 1
+FORMAT = 2
+# What grows: the gateway, and beside it what the machine lets anything grow like.
+GROWN = ("gateway", "bare")
 
 
 def run(load: Load, doors: list[Door], wanted: set[str]) -> dict[str, Any]:
@@ -50,24 +52,26 @@ def _door(door: Door, load: Load, wanted: set[str]) -> dict[str, Any]:
     return known | (visit(door, load, load.streams, 1, wanted) if wanted else {})
 
 
-def _growth(load: Load, doors: list[Door], visited: dict[str, Any]) -> list[dict[str, Any]]:
-    """The gateway at several numbers of streams on one process, then at the most on several."""
-    gateway = next((door for door in doors if door.name == "gateway"), None)
-    if gateway is None or gateway.missing():
-        return []
+def _growth(load: Load, doors: list[Door], visited: dict[str, Any]) -> dict[str, Any]:
+    """The gateway and the floor at several numbers of streams on one process, then at the most on
+    several: points by the door's name."""
     most = max(load.growth_streams)
     points = [(streams, 1) for streams in load.growth_streams]
     points += [(most, processes) for processes in load.growth_processes if processes > 1]
-    return [_point(gateway, load, visited["gateway"], *point) for point in points]
+    return {
+        door.name: [_point(door, load, visited[door.name], *point) for point in points]
+        for door in doors
+        if door.name in GROWN and not door.missing()
+    }
 
 
 def _point(
-    gateway: Door, load: Load, visited: dict[str, Any], streams: int, processes: int
+    door: Door, load: Load, visited: dict[str, Any], streams: int, processes: int
 ) -> dict[str, Any]:
     if (streams, processes) == (load.streams, 1) and "deliver" in visited:
         figures = visited
     else:
-        figures = visit(gateway, load, streams, processes, {"deliver"})
+        figures = visit(door, load, streams, processes, {"deliver"})
     return {
         "streams": streams,
         "processes": processes,
