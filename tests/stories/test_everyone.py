@@ -11,8 +11,10 @@ from playwright.async_api import BrowserContext, Page
 
 from tests.browser.conftest import OpenBrowser
 from tests.conftest import People
+from tests.integration.test_moderation import report
 from tests.integration.test_routes import routes
 from tests.person import Person
+from tests.processes import Server
 
 Scheme = Literal["light", "dark"]
 
@@ -30,6 +32,8 @@ NO_PAGES = (
     "/diagnostics/drip",
     "/index",
 )
+# Pages that say so by their status, and are pages all the same.
+NOT_THERE = ("/nowhere",)
 # A thumb hits 44 px; a hair less is the rounding of a browser.
 TARGET_PX = 43.5
 SMALL_TARGETS = """
@@ -47,7 +51,7 @@ SMALL_TARGETS = """
 
 def pages(harry: Person) -> list[str]:
     """Every address that shows a page to somebody who is signed in."""
-    found = {"/nowhere", "/search?q=hello", "/conversations/search?q=hello"}
+    found = {"/nowhere", "/search?q=hello"}
     for method, rule in routes():
         if method != "GET" or rule.startswith(NO_PAGES) or rule.endswith("/popup"):
             continue
@@ -65,6 +69,10 @@ async def troubles(page: Page, path: str) -> list[str]:
         return []
     if answer.status >= 500:
         return [f"{path}: answers {answer.status}"]
+    # The moderators' page is there for whoever looks, and every page is in their language.
+    assert (answer.status < 400) is not (path in NOT_THERE), (path, answer.status)
+    language = await page.evaluate("document.documentElement.lang")
+    assert await page.evaluate("navigator.language.slice(0, 2)") == language, path
     # What a script adds in its first moments is looked at too.
     await page.wait_for_load_state("load")
     found = await Axe().run(page)
@@ -81,12 +89,16 @@ async def troubles(page: Page, path: str) -> list[str]:
     ]
 
 
-async def lived_in(harry: Person, gitau: Person) -> None:
-    """So that the pages have something on them."""
+async def lived_in(server: Server, harry: Person, gitau: Person) -> None:
+    """So that the pages have something on them; Gitau sees those for moderators too."""
     await harry.send(gitau, "hello, a first message with a link: https://example.org/")
     await gitau.send(harry, "and an answer")
     await harry.send(gitau, "A-long-word-without-any-place-to-break-" * 3)
     await gitau.request("POST", "/", fields={"body": "good morning, everybody"})
+    await report(server, gitau, harry, "hello, a first message")
+    await server.sql(
+        'UPDATE "user" SET is_moderator = true WHERE username = :name', name=gitau.username
+    )
 
 
 async def seen_as(browser: BrowserContext, paths: list[str]) -> list[str]:
@@ -97,14 +109,25 @@ async def seen_as(browser: BrowserContext, paths: list[str]) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("width", [1100, 320])
+@pytest.mark.parametrize(
+    ("width", "locale"), [(1100, "en-GB"), (320, "en-GB"), (1100, "ko-KR"), (320, "ko-KR")]
+)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_every_page_is_for_everyone(
-    people: People, browser_of: OpenBrowser, scheme: Scheme, width: int
+    server: Server,
+    people: People,
+    browser_of: OpenBrowser,
+    scheme: Scheme,
+    width: int,
+    locale: str,
 ) -> None:
     harry, gitau = await people("harry", "gitau")
-    await lived_in(harry, gitau)
-    looks: dict[str, Any] = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}}
+    await lived_in(server, harry, gitau)
+    looks: dict[str, Any] = {
+        "color_scheme": scheme,
+        "viewport": {"width": width, "height": 800},
+        "locale": locale,
+    }
     signed_in = await browser_of(gitau, **looks)
     found = await seen_as(signed_in, pages(harry))
     newcomer = await browser_of(Person(harry.port), **looks)
@@ -114,10 +137,10 @@ async def test_every_page_is_for_everyone(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_what_opens_over_a_page_is_for_everyone(
-    people: People, browser_of: OpenBrowser, scheme: Scheme
+    server: Server, people: People, browser_of: OpenBrowser, scheme: Scheme
 ) -> None:
     harry, gitau = await people("harry", "gitau")
-    await lived_in(harry, gitau)
+    await lived_in(server, harry, gitau)
     looks: dict[str, Any] = {"color_scheme": scheme, "viewport": {"width": 360, "height": 740}}
     page = await (await browser_of(gitau, **looks)).new_page()
     await page.goto(f"/user/{harry.username}")

@@ -9,6 +9,7 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import OpenBrowser
 from tests.conftest import People
 from tests.person import Person
+from tests.processes import Server
 from tests.stories.test_everyone import lived_in, pages
 
 # A window of 1280 × 720 at 200 %: half as many CSS pixels, each twice as large.
@@ -35,9 +36,11 @@ async def sideways(page: Page, paths: list[str]) -> list[str]:
     return found
 
 
-async def test_every_page_at_twice_its_size(people: People, browser_of: OpenBrowser) -> None:
+async def test_every_page_at_twice_its_size(
+    server: Server, people: People, browser_of: OpenBrowser
+) -> None:
     harry, gitau = await people("harry", "gitau")
-    await lived_in(harry, gitau)
+    await lived_in(server, harry, gitau)
     page = await (await browser_of(gitau, **ZOOMED)).new_page()
     newcomer = await (await browser_of(Person(harry.port), **ZOOMED)).new_page()
     found = await sideways(page, pages(harry))
