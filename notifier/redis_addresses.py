@@ -6,6 +6,8 @@ Unix sockets) is the same for all three and is redis-py's business. Nothing here
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -15,6 +17,7 @@ from redis.asyncio.connection import AbstractConnection, Connection, parse_url
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 # A Redis that does not answer within this is not waited for; reconcile delivers instead.
 COMMAND_TIMEOUT_SECONDS = 1.0
@@ -126,12 +129,25 @@ async def opened(connection: Any) -> AbstractConnection:
     Raises redis-py's errors: not reachable, wrong password, loading.
     """
     try:
-        await connection.connect()
+        with closing_is_an_error():
+            await connection.connect()
     except BaseException:
         closed(connection)
         raise
     found: AbstractConnection = connection
     return found
+
+
+@contextlib.contextmanager
+def closing_is_an_error() -> Iterator[None]:
+    """Says redis-py's `ConnectionError` where a connection was closed between two of its calls:
+    uvloop says `RuntimeError` then, and redis-py lets it through."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "closed" not in str(error):
+            raise
+        raise RedisConnectionError("Redis closed the connection") from error
 
 
 def closed(connection: Any) -> None:

@@ -16,7 +16,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.crc import key_slot
 from redis.exceptions import RedisError
 
-from notifier.redis_addresses import RedisAddress, closed, opened
+from notifier.redis_addresses import RedisAddress, closed, closing_is_an_error, opened
 from notifier.redis_servers import Node
 
 SLOTS = 16_384
@@ -73,7 +73,8 @@ class ClusterRedis:
     async def _ask(self, host: str, port: int) -> list[Node | None]:
         connection: Any = await self.connect((host, port), "notifier-map")
         try:
-            await connection.send_command("CLUSTER", "SLOTS")
+            with closing_is_an_error():
+                await connection.send_command("CLUSTER", "SLOTS")
             ranges = await connection.read_response()
         finally:
             closed(connection)

@@ -16,7 +16,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import AskError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from notifier.redis_addresses import closed
+from notifier.redis_addresses import closed, closing_is_an_error
 from notifier.redis_listener import packed
 
 log = structlog.get_logger("notifier.bus")
@@ -161,7 +161,8 @@ class RedisPublisher:
         moved, refused = [], None
         try:
             commands = [packed(self._command, message) for message in batch]
-            await connection.send_packed_command(commands, check_health=False)
+            with closing_is_an_error():
+                await connection.send_packed_command(commands, check_health=False)
             for message in batch:
                 try:
                     await connection.read_response()

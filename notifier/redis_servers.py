@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import NoPermissionError
 
-from notifier.redis_addresses import RedisAddress, opened
+from notifier.redis_addresses import RedisAddress, closing_is_an_error, opened
 
 # Host and port of a cluster's node; for the other kinds the one thing there is.
 Node = tuple[str, int]
@@ -86,7 +86,8 @@ async def _check_is_master(connection: Any) -> None:
 
     What is published on a replica reaches nobody else, and Redis raises no error.
     """
-    await connection.send_command("ROLE")
+    with closing_is_an_error():
+        await connection.send_command("ROLE")
     try:
         role = await connection.read_response()
     except NoPermissionError:

@@ -23,7 +23,7 @@ from redis.exceptions import RedisClusterException, RedisError
 from notifier.addresses import seen_from
 from notifier.errors import TooMany
 from notifier.languages import Sentence
-from notifier.redis_addresses import Kind, RedisAddress
+from notifier.redis_addresses import Kind, RedisAddress, closing_is_an_error
 from notifier.settings import Settings
 from notifier.typing_signal import PAUSE_SECONDS
 from notifier.web.site import site
@@ -54,9 +54,6 @@ EXPORT_PERSON = parse("10 per day")
 # A Redis that does not answer is left alone this long, so that not every request waits for it.
 REDIS_AGAIN_SECONDS = 5.0
 REDIS_TIMEOUT_SECONDS = 0.5
-# How a Redis that goes away is noticed. uvloop says `RuntimeError` where a connection was closed
-# between two calls of the client's, and the client lets it through.
-GONE = (RedisError, RedisClusterException, OSError, RuntimeError)
 
 
 class Limits:
@@ -78,10 +75,11 @@ class Limits:
         key = (kind, *whose)
         if self._shared is not self._own and time.monotonic() >= self._redis_again_at:
             try:
-                async with asyncio.timeout(2 * REDIS_TIMEOUT_SECONDS):
-                    await _spend(self._shared, limit, key)
+                with closing_is_an_error():
+                    async with asyncio.timeout(2 * REDIS_TIMEOUT_SECONDS):
+                        await _spend(self._shared, limit, key)
                 return
-            except GONE as error:
+            except (RedisError, RedisClusterException, OSError) as error:
                 self._redis_again_at = time.monotonic() + REDIS_AGAIN_SECONDS
                 log.warning("limits_without_redis", reason=type(error).__name__)
         await _spend(self._own, limit, key)

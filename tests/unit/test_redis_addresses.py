@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from redis.asyncio.connection import SSLConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
 
-from notifier.redis_addresses import Kind, RedisAddress
+from notifier.redis_addresses import Kind, RedisAddress, closing_is_an_error
 
 
 def test_one_redis_is_given_to_redis_py_as_it_is() -> None:
@@ -67,3 +68,11 @@ def test_an_authority_matters_only_where_tls_is_spoken() -> None:
 def test_what_cannot_be_meant_is_refused(url: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         RedisAddress.parse(url)
+
+
+def test_a_connection_that_closes_between_two_calls_is_an_error_of_redis() -> None:
+    uvloops = RuntimeError("unable to perform operation on <TCPTransport>; the handler is closed")
+    with pytest.raises(RedisConnectionError), closing_is_an_error():
+        raise uvloops
+    with pytest.raises(RuntimeError, match="our own fault"), closing_is_an_error():
+        raise RuntimeError("our own fault")
