@@ -58,7 +58,11 @@ async def exact(
     *,
     within: float = CEILING_SECONDS,
 ) -> None:
-    """All windows are exact, now or `within` seconds; nothing was twice or out of order, ever."""
+    """All windows are exact, now or `within` seconds; nothing was twice or out of order, ever.
+
+    The senders have stopped; a send that still waits for its answer is waited for.
+    """
+    await until(lambda: not any(one.under_way for one in senders), "the last send's answer")
     found = await truth(server)
     for recipient_id, stored in found.messages.items():
         assert [sequence for sequence, _ in stored] == found.logged.get(recipient_id), (

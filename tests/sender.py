@@ -33,6 +33,8 @@ class Sender:
         self.confirmed: list[str] = []
         self.refused: dict[str, Answer] = {}
         self.unanswered: list[str] = []
+        # Sends that wait for their answer.
+        self.under_way = 0
         self.slowest_seconds = 0.0
         self._numbers = itertools.count(1)
 
@@ -41,6 +43,7 @@ class Sender:
         body = f"{self.mark} {next(self._numbers)}"
         self.tried.append(body)
         begun = time.monotonic()
+        self.under_way += 1
         try:
             answer = await self.who.request(
                 "POST", f"/send_message/{recipient.username}", fields={"message": body}
@@ -49,6 +52,7 @@ class Sender:
             self.unanswered.append(body)
             return None
         finally:
+            self.under_way -= 1
             self.slowest_seconds = max(self.slowest_seconds, time.monotonic() - begun)
         if answer.status in STORED:
             self.confirmed.append(body)

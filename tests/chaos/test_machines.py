@@ -63,25 +63,27 @@ async def test_a_host_that_is_cut_off_and_comes_back_is_exact(
         ports = [port for host in (cut, well) for port in (host.server.port, host.gateway_port)]
         there = Sender(harry.at(well.server.port), others)
         here = Sender(wanjiru.at(cut.server.port), others)
-        async with windows(others, ports, each=2) as opened, sending([there]):
-            for sender in (here, there):
-                for somebody in others:
-                    await sender.send(somebody)
-            assert len(here.confirmed) == len(others), "the precondition: both hosts send"
-            cut.cut_off()
-            already = len(there.confirmed)
-            refused = await here.send(others[0])
-            assert refused is not None
-            assert refused.status == 503, "nothing is promised that cannot be kept"
-            await until(lambda: len(there.confirmed) > already + 20, "the other host goes on", 20)
-            await until(
-                lambda: says_that_it_is_cut_off(cut), "it says so itself", BACK_CEILING_SECONDS
-            )
-            assert await ready(well)
-            cut.bring_back()
-            await until(lambda: ready(cut), "it is back", BACK_CEILING_SECONDS)
-            await here.send(others[0])
-            there.recipients = ()
+        async with windows(others, ports, each=2) as opened:
+            async with sending([there]):
+                for sender in (here, there):
+                    for somebody in others:
+                        await sender.send(somebody)
+                assert len(here.confirmed) == len(others), "the precondition: both hosts send"
+                cut.cut_off()
+                already = len(there.confirmed)
+                refused = await here.send(others[0])
+                assert refused is not None
+                assert refused.status == 503, "nothing is promised that cannot be kept"
+                await until(
+                    lambda: len(there.confirmed) > already + 20, "the other host goes on", 20
+                )
+                await until(
+                    lambda: says_that_it_is_cut_off(cut), "it says so itself", BACK_CEILING_SECONDS
+                )
+                assert await ready(well)
+                cut.bring_back()
+                await until(lambda: ready(cut), "it is back", BACK_CEILING_SECONDS)
+                await here.send(others[0])
             await exact(well.server, opened, [here, there], within=BACK_CEILING_SECONDS)
         assert not there.refused
         assert len(here.confirmed) == len(others) + 1
