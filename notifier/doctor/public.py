@@ -21,6 +21,8 @@ ANSWER_SECONDS = 10.0
 # The pieces of the probe are this far apart, less what a network does to them.
 APART_MIN_SECONDS = 0.5
 CERTIFICATE_DAYS_MIN = 14
+# Of the life of one that lives for days or hours only; whatever renews by itself does so at a third.
+CERTIFICATE_SHARE_MIN = 1 / 4
 DAY_SECONDS = 86_400
 CURE_BUFFERING = (
     "Switch buffering and compression off for /stream in the proxy: nginx `proxy_buffering off; "
@@ -89,12 +91,18 @@ async def _certificate(place: Place) -> Finding:
         certificate = writer.get_extra_info("peercert") or {}
     finally:
         await _close(writer)
-    ends = ssl.cert_time_to_seconds(certificate["notAfter"])
-    days = (ends - time.time()) / DAY_SECONDS
-    if days < CERTIFICATE_DAYS_MIN:
+    begins, ends = (ssl.cert_time_to_seconds(certificate[n]) for n in ("notBefore", "notAfter"))
+    return validity(begins, ends, time.time())
+
+
+def validity(begins: float, ends: float, now: float) -> Finding:
+    """Whether a trusted certificate should have been renewed by now; seconds since the epoch."""
+    days, of_days = (ends - now) / DAY_SECONDS, (ends - begins) / DAY_SECONDS
+    left = f"{days:.0f} days" if days >= 2 else f"{days * 24:.0f} hours"
+    if days < min(CERTIFICATE_DAYS_MIN, of_days * CERTIFICATE_SHARE_MIN):
         cure = "Renew it, and see why that did not happen by itself."
-        return wrong("TLS", f"the certificate ends in {days:.0f} days", cure)
-    return good("TLS", f"trusted, for {days:.0f} days")
+        return wrong("TLS", f"the certificate ends in {left}", cure)
+    return good("TLS", f"trusted, for {left}")
 
 
 async def _http2(place: Place) -> Finding:

@@ -305,10 +305,28 @@ async def test_http2_and_certificates_are_looked_at(
     async with proxy("good", certificate, "h2", "http/1.1") as url:
         assert found(await outside(url), "HTTP/2").state is State.GOOD
     (tmp_path / "short").mkdir()
-    ending = make_certificate(tmp_path / "short", days=3)
-    monkeypatch.setenv("SSL_CERT_FILE", str(ending.authority))
-    async with proxy("good", ending, "h2") as url:
-        assert found(await outside(url), "TLS").state is State.WRONG
+    brief = make_certificate(tmp_path / "short", days=3)
+    monkeypatch.setenv("SSL_CERT_FILE", str(brief.authority))
+    async with proxy("good", brief, "h2") as url:
+        assert found(await outside(url), "TLS").state is State.GOOD, "it lives for no longer"
+
+
+@pytest.mark.parametrize(
+    ("of_days", "left_days", "state"),
+    [
+        (90, 30, State.GOOD),
+        (90, 13, State.WRONG),
+        (6, 3, State.GOOD),
+        (6, 1, State.WRONG),
+        (0.5, 0.4, State.GOOD),
+        (0.5, 0.1, State.WRONG),
+    ],
+)
+def test_a_certificate_is_renewed_before_it_ends(
+    of_days: float, left_days: float, state: State
+) -> None:
+    day = 86_400
+    assert public.validity(0, of_days * day, (of_days - left_days) * day).state is state
 
 
 async def test_both_doors_answer_the_probe_in_two_pieces(doors: Doors) -> None:
