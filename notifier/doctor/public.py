@@ -21,7 +21,7 @@ ANSWER_SECONDS = 10.0
 # The pieces of the probe are this far apart, less what a network does to them.
 APART_MIN_SECONDS = 0.5
 CERTIFICATE_DAYS_MIN = 14
-# Of the life of one that lives for days or hours only; whatever renews by itself does so at a third.
+# Of the life of one that lives for days or hours; what renews by itself does so at a third.
 CERTIFICATE_SHARE_MIN = 1 / 4
 DAY_SECONDS = 86_400
 CURE_BUFFERING = (
