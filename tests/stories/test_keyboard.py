@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from playwright.async_api import Locator, Page, expect
 
@@ -11,6 +12,8 @@ from tests.browser.test_badge import badge
 from tests.conftest import People
 from tests.patience import until
 from tests.person import PASSWORD, Person
+from tests.processes import Server
+from tests.stories.test_everyone import lived_in, pages
 
 # More stops than any page has.
 STOPS_MOST = 80
@@ -180,3 +183,64 @@ async def test_the_bell_the_settings_and_the_way_out_by_keyboard(
     await page.wait_for_url("**/login**")
     await page.go_back()
     await expect(page.get_by_label("Password")).to_be_visible()
+
+
+# Whatever the Tab key should reach on a page as it stands: of a row of radio buttons one.
+REACHABLE = """
+    () => [...document.querySelectorAll(
+        "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']"
+    )].filter((element) =>
+        !element.disabled && element.tabIndex >= 0 &&
+        element.checkVisibility({ visibilityProperty: true }) &&
+        !(element.type === "radio" && !element.checked &&
+            document.querySelector(`[type=radio][name="${element.name}"]:checked`))
+    ).length
+"""
+# Each stop is counted once, however often one comes by.
+NEW_STOP = """
+    () => {
+        const element = document.activeElement;
+        if (element === document.body || element.dataset.stop) return false;
+        element.dataset.stop = "yes";
+        return true;
+    }
+"""
+
+
+async def stops(page: Page, path: str) -> list[str]:
+    """What is wrong with walking over the page at `path` from its first stop to its last."""
+    answer = await page.goto(path)
+    assert answer is not None
+    if "text/html" not in (answer.headers.get("content-type") or ""):
+        return []
+    reachable = await page.evaluate(REACHABLE)
+    seen, troubles = 0, []
+    # A field for a date or a time has some stops of its own.
+    for _ in range(reachable + STOPS_MOST):
+        await page.keyboard.press("Tab")
+        if await page.evaluate("document.activeElement === document.body") and seen >= reachable:
+            break
+        if await page.evaluate(NEW_STOP):
+            seen += 1
+            try:
+                await until(lambda: shows_focus(page), "a visible focus", 5)
+            except AssertionError:
+                html = await page.evaluate("document.activeElement.outerHTML.slice(0, 120)")
+                troubles.append(f"{path}: nobody sees the focus on {html}")
+    if seen < reachable:
+        troubles.append(f"{path}: Tab reaches {seen} of {reachable}")
+    return troubles
+
+
+async def test_every_page_in_korean_and_narrow_can_be_walked_by_keyboard(
+    server: Server, people: People, browser_of: OpenBrowser
+) -> None:
+    harry, gitau = await people("harry", "gitau")
+    await lived_in(server, harry, gitau)
+    looks: dict[str, Any] = {"locale": "ko-KR", "viewport": {"width": 320, "height": 720}}
+    page = await (await browser_of(gitau, **looks)).new_page()
+    found = [trouble for path in pages(harry) for trouble in await stops(page, path)]
+    newcomer = await (await browser_of(Person(harry.port), **looks)).new_page()
+    for path in ("/login", "/register"):
+        found += await stops(newcomer, path)
+    assert not found, "\n".join(found)
