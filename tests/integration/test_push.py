@@ -160,6 +160,19 @@ async def test_what_was_told_before_the_last_page_closed_is_not_pushed(
     assert [told["body"] for told in service.told] == ["while she is away"]
 
 
+async def test_another_process_that_told_less_takes_nothing_back(
+    engine: Engine, eager: Pusher, service: PushService
+) -> None:
+    harry, gitau = await add_people(engine.database, "harry", "gitau")
+    await subscribed(engine, gitau, service.browser("phone"))
+    await send(engine, harry, "harry", "gitau", "one")
+    await pushes.told_live(engine.database, [gitau], {})
+    await send(engine, harry, "harry", "gitau", "two")
+    await pushes.told_live(engine.database, [], {gitau: 1})
+    assert await eager.look() == 1
+    assert [told["body"] for told in service.told] == ["two"]
+
+
 async def test_a_push_waits_until_an_open_window_would_have_told(
     engine: Engine, eager: Pusher, service: PushService
 ) -> None:
