@@ -92,9 +92,11 @@ async def serve(port: int, redis_port: int) -> None:
     shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     shared.bind(("127.0.0.1", port))
-    server = await loop.create_server(lambda: Stream(listener), sock=shared, backlog=BACKLOG)
+    await loop.create_server(lambda: Stream(listener), sock=shared, backlog=BACKLOG)
     gc.freeze()
-    await server.serve_forever()
+    told = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, told.set)
+    await told.wait()
 
 
 def main() -> None:
@@ -111,5 +113,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     main()
