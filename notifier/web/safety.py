@@ -24,8 +24,6 @@ blueprint = Blueprint("safety", __name__)
 
 Change = Callable[[AsyncConnection, int, str], Awaitable[list[Event]]]
 
-# The signal to the open pages of whoever has blocked somebody.
-BLOCKED = "blocked"
 DONE = {
     "block": Sentence("You have blocked %(name)s. They are not told."),
     "unblock": Sentence("You see %(name)s again."),
@@ -65,9 +63,6 @@ async def _change(what: str, change: Change, username: str) -> Response:
         events = await change(connection, me.person_id, username)
         person = await accounts.find_person(connection, username)
     site().engine.publish(events)
-    if what == "block":
-        # Their words stand in other windows still.
-        await site().engine.signal(me.person_id, BLOCKED, {"person": person.username})
     await flash(_(DONE[what], name=person.username), "good")
     wanted = (await request.form).get("next")
     return see_other(safe_next(wanted) if wanted else f"/user/{person.username}")

@@ -4,7 +4,6 @@
 import { Announcer } from "./announcer.js";
 import { Arrivals } from "./arrivals.js";
 import { Badge } from "./badge.js";
-import { watchBlocked } from "./blocked.js";
 import { startCentre } from "./centre/start.js";
 import { ConnectionLine } from "./connection_line.js";
 import { forgetUnsentOnSignOut } from "./conversation/forgetting.js";
@@ -46,7 +45,6 @@ async function startLive(page) {
   });
   const diagnostics =
     at("diagnostics") && new (await import("./diagnostics.js")).Diagnostics(at("diagnostics"), page, live);
-  watchBlocked(live);
   watchSeen(live);
   watchTyping(live);
   if (document.querySelector("[data-export]")) (await import("./export_progress.js")).watchExport(live);

@@ -56,28 +56,6 @@ async def test_gitau_blocks_harry_and_harry_notices_nothing(
     await expect(hers.locator(".said[data-message] .words")).to_have_text(["hello"])
 
 
-async def test_a_block_empties_the_other_windows_too(
-    people: People, browser_of: OpenBrowser
-) -> None:
-    harry, gitau, third = await people("harry", "gitau", "third")
-    await harry.send(gitau, "words that nobody wants")
-    await third.send(gitau, "good morning")
-    hers = await browser_of(gitau)
-    here, listed, writing = [await hers.new_page() for _ in range(3)]
-    await listed.goto("/conversations")
-    await writing.goto(f"/conversations/{harry.username}")
-    await writing.locator("#message").fill("half a sentence")
-    await here.goto(f"/user/{harry.username}")
-    for page in (here, listed, writing):
-        await live(page)
-    await choose(here, "Block")
-    await expect(here.locator("main")).to_contain_text(f"You have blocked {harry.username}")
-    await expect(listed.locator("main")).not_to_contain_text(harry.username)
-    await expect(listed.locator("main")).to_contain_text("good morning")
-    await expect(writing.locator("main")).not_to_contain_text("words that nobody wants")
-    await expect(writing.locator("#message")).to_have_value("half a sentence")
-
-
 async def test_a_muted_person_rings_nowhere_and_shows_where_one_looks(
     people: People, browser_of: OpenBrowser
 ) -> None:
