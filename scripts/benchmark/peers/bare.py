@@ -100,9 +100,11 @@ async def serve(port: int, redis_port: int) -> None:
 
 
 def main() -> None:
-    children = []
+    children: list[int] = []
     for _ in range(1, int(sys.argv[1])):
         if not (child := os.fork()):
+            # Those before it are its siblings, and not its to end.
+            children = []
             break
         children.append(child)
     try:
