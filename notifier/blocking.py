@@ -1,7 +1,9 @@
 """Blocking and muting somebody, and taking it back.
 
 What a block hides is hidden at once and completely: the messages are withheld, and what the log
-tells of that person is dropped from it, so that no stream that catches up brings it again. What
+tells of that person is dropped from it, so that no stream that catches up brings it again. Open
+pages are told that somebody is out of sight, and ask which of those whom they show it is: no stream
+may name them. What
 was written while the block lasted never arrives, even when it is lifted: else the first moment
 without it would bring all that it was for.
 """
@@ -17,18 +19,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier import accounts
 from notifier.errors import Refused
-from notifier.events import Event
+from notifier.events import Event, Happened, Signal
 from notifier.messages import UNREAD_COUNT, unread_count
 from notifier.models import AnyRow, Message, Notification, Tie, User
 from notifier.notifications import Allotment, allot, store
-from notifier.safety import find_tie, upsert_ties
+from notifier.safety import find_tie, hidden_from, upsert_ties
 
+# The signal that somebody is not to be seen any more.
+OUT_OF_SIGHT = "out_of_sight"
 # What in an event's payload names a person.
 NAMING = ("from", "to", "with", "by", "person", "username")
 
 
-async def block(connection: AsyncConnection, person_id: int, username: str) -> list[Event]:
-    """From now on a person neither sees nor hears that other one; the events to publish."""
+async def block(connection: AsyncConnection, person_id: int, username: str) -> list[Happened]:
+    """From now on a person neither sees nor hears that other one; what to publish."""
     other, taken = await _other(connection, person_id, username)
     tie = await find_tie(connection, person_id, other.id)
     if tie is None or tie.blocked_at is None:
@@ -39,7 +43,7 @@ async def block(connection: AsyncConnection, person_id: int, username: str) -> l
             .values(withheld=True, quiet=True)
         )
         await forget_in_log(connection, [person_id], other.id, other.username)
-    return await _counted(connection, person_id, taken)
+    return [*await _counted(connection, person_id, taken), out_of_sight(person_id)]
 
 
 async def unblock(connection: AsyncConnection, person_id: int, username: str) -> list[Event]:
@@ -96,6 +100,24 @@ async def blocked_people(connection: AsyncConnection, person_id: int) -> list[An
         .order_by(User.username_key)
     )
     return list(rows)
+
+
+def out_of_sight(person_id: int) -> Signal:
+    """Tells a person's open pages that somebody whom they may show is not to be seen any more."""
+    return Signal.make(person_id, OUT_OF_SIGHT, None, time.time())
+
+
+async def in_sight(
+    connection: AsyncConnection, person_id: int, usernames: Iterable[str]
+) -> list[str]:
+    """Those of the people named whom a person may see: neither blocked by them, nor gone."""
+    keys = [accounts.username_key(name) for name in usernames]
+    found = await connection.scalars(
+        select(User.username).where(
+            User.username_key.in_(keys), User.id.not_in(hidden_from(person_id))
+        )
+    )
+    return list(found)
 
 
 async def forget_in_log(

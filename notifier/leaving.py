@@ -15,10 +15,10 @@ from sqlalchemy import CompoundSelect, delete, select, tuple_, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier import sign_ins
-from notifier.blocking import names
+from notifier.blocking import names, out_of_sight
 from notifier.database import Database
 from notifier.errors import Refused
-from notifier.events import Ended, Event
+from notifier.events import Event, Happened
 from notifier.messages import UNREAD_COUNT, unread_counts
 from notifier.models import Conversation, Message, Notification, Report, Tie, User
 from notifier.notifications import store
@@ -32,7 +32,7 @@ AT_ONCE = 5_000
 
 async def leave(
     database: Database, passwords: Passwords, who: SignedIn, password: str
-) -> list[Event | Ended]:
+) -> list[Happened]:
     """Delete the person; what to publish. Raises `Refused` for a wrong password."""
     async with database.read() as connection:
         password_hash = await connection.scalar(
@@ -44,18 +44,18 @@ async def leave(
         return await remove(connection, who.person_id)
 
 
-async def remove(connection: AsyncConnection, person_id: int) -> list[Event | Ended]:
+async def remove(connection: AsyncConnection, person_id: int) -> list[Happened]:
     """Delete a person in the caller's transaction; what to publish after its commit."""
-    others = _others(person_id)
     # In the order of the ids, as everybody who locks several people: no message of theirs comes
     # in between, and no count is wrong.
     locked = await connection.execute(
         select(User.id, User.username)
-        .where((User.id == person_id) | User.id.in_(others))
+        .where((User.id == person_id) | User.id.in_(_others(person_id)))
         .order_by(User.id)
         .with_for_update()
     )
-    username = {row.id: row.username for row in locked}.get(person_id)
+    others = {row.id: row.username for row in locked}
+    username = others.pop(person_id, None)
     if username is None:
         return []
     unread = await connection.execute(
@@ -70,7 +70,9 @@ async def remove(connection: AsyncConnection, person_id: int) -> list[Event | En
         update(Report).where(Report.reporter_id == person_id).values(reason="")
     )
     await connection.execute(delete(User).where(User.id == person_id))
-    return [*ended, *await _count_again(connection, counted)]
+    # Words of theirs stand in open windows still.
+    told = [out_of_sight(other) for other in others]
+    return [*ended, *await _count_again(connection, counted), *told]
 
 
 def _others(person_id: int) -> CompoundSelect[int]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from quart import Blueprint, Response, flash, request
+from quart import Blueprint, Response, flash, jsonify, request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier import accounts, blocking, reports, safety
-from notifier.errors import Refused, Unavailable
-from notifier.events import Event
+from notifier.errors import BadRequest, Refused, Unavailable
+from notifier.events import Happened
 from notifier.languages import Sentence, _
 from notifier.models import AnyRow
+from notifier.presence import ASKED_MOST
 from notifier.sign_ins import SignedIn
 from notifier.web import limits
 from notifier.web.forms import ReportForm
@@ -22,7 +23,7 @@ from notifier.web.site import site
 
 blueprint = Blueprint("safety", __name__)
 
-Change = Callable[[AsyncConnection, int, str], Awaitable[list[Event]]]
+Change = Callable[[AsyncConnection, int, str], Awaitable[Sequence[Happened]]]
 
 DONE = {
     "block": Sentence("You have blocked %(name)s. They are not told."),
@@ -42,6 +43,21 @@ async def block(username: str) -> Response:
 @login_required()
 async def unblock(username: str) -> Response:
     return await _change("unblock", blocking.unblock, username)
+
+
+@blueprint.get("/people/in-sight")
+@login_required(redirects=False, quiet=True)
+async def in_sight() -> Response:
+    """Those of `?people=a,b` whom I may see: who is blocked, or gone, is left out."""
+    me = await signed_in()
+    names = [name for name in request.args.get("people", "").split(",") if name]
+    if len(names) > ASKED_MOST:
+        raise BadRequest(_("At most %(most)s people at a time.", most=ASKED_MOST))
+    async with site().engine.database.read() as connection:
+        found = await blocking.in_sight(connection, me.person_id, names)
+    answer = jsonify(found)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 @blueprint.post("/user/<username>/mute")
@@ -82,7 +98,7 @@ async def report(username: str) -> Response:
     form = await ReportForm.submitted()
     if not form.validate():
         return await _report_page(username, form, 422)
-    events: list[Event] = []
+    events: list[Happened] = []
     try:
         async with site().engine.database.write() as connection:
             await reports.report(

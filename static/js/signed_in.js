@@ -45,6 +45,7 @@ async function startLive(page) {
   });
   const diagnostics =
     at("diagnostics") && new (await import("./diagnostics.js")).Diagnostics(at("diagnostics"), page, live);
+  live.on("out_of_sight", async () => (await import("./out_of_sight.js")).takeOutOfSight());
   watchSeen(live);
   watchTyping(live);
   if (document.querySelector("[data-export]")) (await import("./export_progress.js")).watchExport(live);

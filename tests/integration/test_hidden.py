@@ -53,6 +53,7 @@ PATHS: dict[str, tuple[list[str], str]] = {
     "/notifications/panel": (["/notifications/panel"], NOTHING),
     "/notifications/unseen": (["/notifications/unseen"], NOTHING),
     "/people": (["/people?q={harry}", "/people?q=har"], NOTHING),
+    "/people/in-sight": (["/people/in-sight?people={harry}"], NOTHING),
     "/presence": (["/presence?people={harry}"], NOTHING),
     "/search": (["/search?q=quince", "/search?q=quince&part=found", "/search?q=har"], NOTHING),
     "/send_message/<recipient>": (["/send_message/{harry}"], HIS_NAME),
@@ -93,6 +94,7 @@ SEEN_BEFORE = {
     "/notifications/lines",
     "/notifications/panel",
     "/people",
+    "/people/in-sight",
     "/presence",
     "/search",
     "/user/<username>",
@@ -212,6 +214,7 @@ async def test_the_blocked_person_sees_the_other_as_ever(
         f"/user/{gitau.username}/popup",
         f"/presence?people={gitau.username}",
         f"/people?q={gitau.username}",
+        f"/people/in-sight?people={gitau.username}",
     ]
     before = [(await harry.get(path)).text.count(gitau.username) for path in paths]
     await gitau.request("POST", f"/user/{harry.username}/block", fields={})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -16,14 +16,14 @@ from notifier.discretion import What
 from notifier.drafts import Sent, draft
 from notifier.engine import Engine
 from notifier.errors import Forbidden, NotFound, Refused
-from notifier.events import Event, Signal
+from notifier.events import Event, Happened, Signal
 from notifier.messages import open_inbox, sent_box, unread_count
 from notifier.models import Message, Tie, User
 from notifier.search import messages as find_messages
 from notifier.search import people as find_people
 from tests.integration.conftest import StartEngine, add_people, both, signed_in, together
 
-Change = Callable[[AsyncConnection, int, str], Awaitable[list[Event]]]
+Change = Callable[[AsyncConnection, int, str], Awaitable[Sequence[Happened]]]
 
 
 @dataclass

@@ -6,7 +6,7 @@ from html import unescape
 
 from tests.conftest import People
 from tests.exchange import Answer
-from tests.person import Person
+from tests.person import PASSWORD, Person
 
 JSON = {"Accept": "application/json"}
 
@@ -61,6 +61,29 @@ async def test_a_blocked_person_rings_no_stream(people: People) -> None:
         await stream.named("message")
         assert stream.texts == ["for your ears"]
         assert harry.username not in str(stream.events)
+
+
+async def test_open_pages_are_told_that_somebody_is_out_of_sight_and_ask_who(
+    people: People,
+) -> None:
+    harry, gitau, third = await people("harry", "gitau", "third")
+    names = f"{harry.username},{third.username.upper()},nobody-here"
+    path = f"/people/in-sight?people={names}"
+    assert sorted((await gitau.get(path)).json) == sorted([harry.username, third.username])
+    async with gitau.stream(None) as stream, harry.stream(None) as his:
+        await post(gitau, f"/user/{harry.username}/block")
+        await stream.named("out_of_sight")
+        assert (await gitau.get(path)).json == [third.username]
+        await third.request("POST", "/delete-account", fields={"password": PASSWORD})
+        assert (await gitau.get(path)).json == []
+        await gitau.send(harry, "no")
+        await post(gitau, f"/user/{harry.username}/unblock")
+        await gitau.send(harry, "a precondition: harry hears")
+        await his.named("message")
+        assert "out_of_sight" not in str(his.events), "they are not told"
+    assert (await gitau.get(path)).json == [harry.username]
+    too_many = ",".join(f"p{number}" for number in range(51))
+    assert (await gitau.get(f"/people/in-sight?people={too_many}")).status == 400
 
 
 async def test_muting_from_both_sides(people: People) -> None:

@@ -56,6 +56,53 @@ async def test_gitau_blocks_harry_and_harry_notices_nothing(
     await expect(hers.locator(".said[data-message] .words")).to_have_text(["hello"])
 
 
+async def test_a_block_empties_the_other_windows_too(
+    people: People, browser_of: OpenBrowser
+) -> None:
+    harry, gitau, third = await people("harry", "gitau", "third")
+    await harry.send(gitau, "words that nobody wants")
+    await harry.request("POST", "/", fields={"body": "more of such words"})
+    await third.send(gitau, "good morning")
+    hers = await browser_of(gitau)
+    here, listed, writing, front, told = [await hers.new_page() for _ in range(5)]
+    await listed.goto("/conversations")
+    await writing.goto(f"/conversations/{harry.username}")
+    await writing.locator("#message").fill("half a sentence")
+    await front.goto("/")
+    await told.goto("/notifications/all")
+    await expect(front.locator("main")).to_contain_text("more of such words")
+    await expect(told.locator("main")).to_contain_text(harry.username)
+    await here.goto(f"/user/{harry.username}")
+    for page in (here, listed, writing, front, told):
+        await live(page)
+    await choose(here, "Block")
+    await expect(here.locator("main")).to_contain_text(f"You have blocked {harry.username}")
+    for page in (listed, front, told):
+        await expect(page.locator("main")).not_to_contain_text(harry.username)
+    for page in (listed, told):
+        await expect(page.locator("main")).to_contain_text(third.username)
+    await expect(writing.locator("main")).not_to_contain_text("words that nobody wants")
+    await expect(writing.locator("#message")).to_have_value("half a sentence")
+
+
+async def test_who_leaves_is_gone_from_the_windows_of_the_others(
+    people: People, browser_of: OpenBrowser
+) -> None:
+    harry, gitau = await people("harry", "gitau")
+    await harry.send(gitau, "words of mine")
+    hers = await browser_of(gitau)
+    listed, reading = [await hers.new_page() for _ in range(2)]
+    await listed.goto("/conversations")
+    await reading.goto(f"/conversations/{harry.username}")
+    for page in (listed, reading):
+        await expect(page.locator("main")).to_contain_text("words of mine")
+        await live(page)
+    left = await harry.request("POST", "/delete-account", fields={"password": PASSWORD})
+    assert left.status == 303
+    for page in (listed, reading):
+        await expect(page.locator("main")).not_to_contain_text("words of mine")
+
+
 async def test_a_muted_person_rings_nowhere_and_shows_where_one_looks(
     people: People, browser_of: OpenBrowser
 ) -> None:
