@@ -27,9 +27,10 @@ export function watchPopovers() {
   window.addEventListener("scroll", () => card && place(), { passive: true });
   window.addEventListener("resize", () => close());
   window.addEventListener("pagehide", () => close());
-  // The pointer may have come to a name before this script came to the page.
+  // The pointer or the keyboard may have come to a name before this script came to the page.
   const under = document.querySelector(`:is(${HOOK}):hover`);
   if (under && matchMedia("(hover: hover)").matches) entered({ target: under, pointerType: "mouse" });
+  if (document.activeElement) focused({ target: document.activeElement });
 }
 
 const hookOf = (target) => (target instanceof Element ? target.closest(HOOK) : null);

@@ -51,6 +51,30 @@ async def test_the_keyboard_shows_it_and_escape_closes_it(
     await expect(page.locator(CARD)).to_have_count(0)
 
 
+async def test_a_name_that_has_the_focus_before_the_scripts_come_shows_it_too(
+    people: People, browser_of: OpenBrowser
+) -> None:
+    harry, gitau = await people("harry", "gitau")
+    await gitau.request("POST", "/", fields={"body": f"hello, {gitau.username} here"})
+    page = await (await browser_of(harry)).new_page()
+    focused = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await focused.wait()
+        await route.continue_()
+
+    await page.route("**/js/popover.js", hold)
+    await page.goto("/", wait_until="commit")
+    link = page.locator("main").get_by_role("link", name=gitau.username).first
+    # As the keyboard would: the press says that a ring is wanted.
+    await page.locator("[name=body]").press("Shift")
+    await link.focus()
+    await expect(link).to_be_focused()
+    await expect(page.locator(CARD)).to_have_count(0)
+    focused.set()
+    await expect(page.locator(CARD)).to_be_visible()
+
+
 async def test_a_reply_that_comes_after_one_has_left_is_dropped(
     people: People, browser_of: OpenBrowser
 ) -> None:
