@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from quart import Blueprint, Response, jsonify, request
 
-from notifier import centre, choices
+from notifier import centre
 from notifier.errors import BadRequest, NotFound
 from notifier.events import SEQUENCE_MAX
 from notifier.web import query
 from notifier.web.prefetch import somebody_looks
 from notifier.web.rendering import fragment, page, see_other, standing
-from notifier.web.sign_in import login_required, signed_in, visitor
+from notifier.web.sign_in import login_required, signed_in
 from notifier.web.site import site
 
 blueprint = Blueprint("centre", __name__)
@@ -21,18 +20,6 @@ blueprint = Blueprint("centre", __name__)
 ALL = "/notifications/all"
 # Cards of one answer: a page that was away does not show a pile of them.
 LINES_MOST = 5
-
-
-@blueprint.app_template_global("bell")
-async def bell() -> tuple[centre.Unseen, str] | None:
-    """What the bell of this page counts, and how its person wants to be told, as JSON."""
-    me = await visitor().find()
-    if me is None:
-        return None
-    async with site().engine.database.read() as connection:
-        now = await centre.unseen(connection, me.person_id)
-        chosen = await choices.of(connection, me.person_id)
-    return now, orjson.dumps(chosen.for_pages()).decode()
 
 
 @blueprint.get("/notifications/panel")
