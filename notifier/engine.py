@@ -39,7 +39,7 @@ CATCH_UP_MOST = 250
 CATCH_UP_WAITING_MOST = 100_000
 # How long a stream that connects waits for others to share its queries with: nobody notices,
 # and when everybody returns at once it makes dozens of look-ups one.
-GATHER_SECONDS = 0.004
+GATHER_SECONDS = 0.01
 # The same for a request by a person, who waits for its answer.
 PAGE_GATHER_SECONDS = 0.001
 # Random shares of a period, so that streams and processes do not meet: a stream's age is spread
