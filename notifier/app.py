@@ -14,6 +14,7 @@ from notifier.exporter import Exporter
 from notifier.passwords import Passwords
 from notifier.paths import TEMPLATES
 from notifier.settings import Settings
+from notifier.web.asgi import Streams
 
 if TYPE_CHECKING:
     from notifier.pusher import Pusher
@@ -24,6 +25,7 @@ BODY_MAX_BYTES = 64 * 1024
 BODY_SECONDS = 20
 # RFC 6455, section 7.4.1; whoever has not been accepted is told 403 instead.
 POLICY_VIOLATION = 1008
+STREAM = ("GET", "/stream")
 
 
 def _note_fault(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -36,12 +38,17 @@ def _note_fault(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> Non
 
 class WebApp(Quart):
     """There are no WebSockets here: a handshake is refused before anything looks at it, because
-    what stands at every request's way (sign-in, errors) knows requests only."""
+    what stands at every request's way (sign-in, errors) knows requests only. Most streams are
+    answered before it, too."""
+
+    streams: Streams
 
     async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": POLICY_VIOLATION})
-        else:
+            return
+        is_stream = scope["type"] == "http" and (scope["method"], scope["path"]) == STREAM
+        if not (is_stream and await self.streams.answered(scope, receive, send)):
             await super().asgi_app(scope, receive, send)
 
 
@@ -59,6 +66,7 @@ def create_app(settings: Settings) -> Quart:
         BODY_TIMEOUT=BODY_SECONDS,
     )
     engine = Engine(settings)
+    app.streams = Streams(settings, engine)
     passwords = Passwords(settings.password_hashers)
     exporter = Exporter(engine)
     web.install(app, settings, engine, passwords, exporter)

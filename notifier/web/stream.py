@@ -1,19 +1,30 @@
-"""`GET /stream`: the web door."""
+"""`GET /stream`: the web door, for what does not come by the shorter way (`asgi.py`)."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import cast
 
 from quart import Blueprint, Response, request
 
 from notifier import sse
+from notifier.errors import Unavailable
 from notifier.stream import web_stream
+from notifier.web.asgi import UNAVAILABLE
 from notifier.web.limits import address
 from notifier.web.sign_in import login_required, public, signed_in
 from notifier.web.site import site
 
 blueprint = Blueprint("stream", __name__)
+
+
+@blueprint.before_request
+async def raise_what_is_known() -> None:
+    """Whoever comes by the shorter way (`asgi.py`) has waited for the database already."""
+    error = cast(Unavailable | None, request.scope.get(UNAVAILABLE))
+    if error is not None:
+        raise error
 
 
 @blueprint.get(sse.PROBE_PATH)

@@ -28,7 +28,7 @@ seed
 web
 gateway_answers gateway_request gateway_connection gateway
 sockets supervisor exposition
-early_answers
+early_answers web_http1
 app web_server web_process gateway_process asgi doctor loadtest readings commands cli __main__
 """
 ORDER = ROOMS.split()
