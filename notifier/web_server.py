@@ -96,7 +96,7 @@ class Connection(TCPServer):
             self._unwatch()
 
     async def write(self, data: bytes) -> None:
-        """As hypercorn does it, without its lock: asyncio lets several wait at once since Python 3.11."""
+        """As hypercorn does it, without its lock: asyncio (3.11) lets several wait at once."""
         try:
             self.writer.write(data)
             await self.writer.drain()
