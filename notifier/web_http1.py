@@ -38,8 +38,8 @@ class Exchange(HTTPStream):
             and self.http1.chunked
             and self.state is ASGIHTTPState.RESPONSE
         ):
-            if message["body"]:
-                await self.http1.send_piece(message["body"])
+            if piece := message.get("body"):
+                await self.http1.send_piece(piece)
         else:
             await super().app_send(message)
 

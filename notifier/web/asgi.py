@@ -121,7 +121,7 @@ class Streams:
         for name, value in scope["headers"]:
             given.setdefault(name, []).append(value)
         cookies, query = b"; ".join(given.get(b"cookie", ())), scope["query_string"]
-        together = b"%s %s %s" % (scope["raw_path"], query, cookies)
+        together = b"%s %s %s" % (scope.get("raw_path", b""), query, cookies)
         if (
             not together.isascii()
             or any(sign in together for sign in SPECIAL)

@@ -174,6 +174,25 @@ async def test_heads_say_the_same(doors: Doors, guests: Guests) -> None:
     assert web == gateway
 
 
+async def test_the_shorter_and_the_longer_way_to_the_web_door_say_the_same(
+    doors: Doors, guests: Guests
+) -> None:
+    """A cookie of somebody else's with a percent sign is enough for the longer one."""
+    harry, gitau = await guests("harry", "gitau")
+    await gitau.send(harry, "good morning")
+    heads, events = [], []
+    for more in ({}, {"other": "a%20b"}):
+        visitor = doors.web.visitor(harry)
+        visitor.cookies = visitor.cookies | more
+        async with visitor.stream(0) as stream:
+            await stream.named("unread_message_count")
+            heads.append({**stream.headers, "date": ""})
+            events.append([(event.name, event.data) for event in stream.events])
+    assert heads[0] == heads[1]
+    assert list(heads[0]) == list(heads[1]), "in the same order"
+    assert events[0] == events[1]
+
+
 # -- with settings of their own ------------------------------------------------------------
 
 

@@ -14,13 +14,16 @@ from sqlalchemy import delete
 from notifier import hub as hub_module
 from notifier import notifications, sign_ins, sse
 from notifier import stream as stream_module
+from notifier.app import create_app
+from notifier.cookies import COOKIE
 from notifier.drain import drain
 from notifier.engine import Engine
 from notifier.errors import Unavailable
 from notifier.events import Ended, Event
 from notifier.models import SignIn
 from notifier.notifications import BACKLOG_ROWS, New
-from notifier.sign_ins import SignedIn
+from notifier.settings import Settings
+from notifier.sign_ins import SignedIn, SignIns
 from notifier.stream import web_stream
 from notifier.subscriber import MAILBOX_EVENTS
 from tests.event_source import EventSource, Received
@@ -29,6 +32,23 @@ from tests.patience import until
 from tests.processes import RedisServer
 
 OWN_WORDS = {"ping", "reset", "signed_out", "too_many"}
+
+
+async def test_a_stream_waits_once_for_a_database_that_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = create_app(Settings.load(_env_file=None, secret_key="for this test only"))
+    asked = []
+
+    async def find(_: SignIns, auth_id: str) -> None:
+        asked.append(auth_id)
+        raise Unavailable()
+
+    monkeypatch.setattr(SignIns, "find", find)
+    cookie = app.extensions["QUART_AUTH"][0].dump_token("1.somebody", app)
+    answer = await app.test_client().get("/stream", headers={"Cookie": f"{COOKIE}={cookie}"})
+    assert answer.status_code == 503 and answer.headers["Retry-After"]
+    assert asked == ["1.somebody"]
 
 
 class Window:
