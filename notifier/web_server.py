@@ -147,7 +147,11 @@ async def serve(
         task.add_done_callback(tasks.discard)
         connection = Connection(asgi, loop, config, context, {}, reader, writer)
         connection.idle = idle
-        await connection
+        try:
+            await connection
+        except asyncio.CancelledError:
+            # It was broken off at the end, which asyncio of Python 3.11 would take for a fault.
+            writer.close()
 
     async def started() -> None:
         server = await asyncio.start_server(accept, backlog=config.backlog, sock=listening)
