@@ -7,6 +7,7 @@ it to the real worker in a real Chromium, as a browser does with what its push s
 from __future__ import annotations
 
 import json
+import re
 
 from playwright.async_api import Page, expect
 
@@ -14,6 +15,7 @@ from notifier import vapid
 from tests.browser.conftest import OpenBrowser
 from tests.conftest import People, Serve
 from tests.patience import until
+from tests.person import Person
 from tests.push_service import Browser, PushService
 
 # What stands between the page and the push service of a browser's maker.
@@ -62,6 +64,7 @@ async def test_who_closed_every_page_is_pushed_to(
     await harry.send(gitau, "while you look")
     await expect(page.locator("#bell [data-figure]")).to_have_text("1")
     await page.goto("about:blank")
+    await until(lambda: _nobody_listens(gitau), "the server has seen her go")
     await harry.send(gitau, "while you are away")
     await until(lambda: bool(service.taken), "a push")
     (told,) = service.told
@@ -93,6 +96,12 @@ async def test_who_closed_every_page_is_pushed_to(
     await page.get_by_role("button", name="No more pushes here").click()
     await expect(page.get_by_role("button", name="Push to this browser")).to_be_visible()
     await service.stop()
+
+
+async def _nobody_listens(person: Person) -> bool:
+    figures = (await person.get("/metrics")).text
+    (streams,) = re.findall(r"^notifier_streams(?:{.*})? (\S+)$", figures, re.MULTILINE)
+    return float(streams) == 0
 
 
 async def _registration(page: Page, origin: str) -> str:
