@@ -24,8 +24,6 @@ from notifier.safety import has_blocked
 
 # People who are told of a change at once: as many as a list shows without scrolling.
 TOLD_MOST = 20
-# People that one question may name.
-ASKED_MOST = 50
 
 
 class State(Enum):

@@ -12,9 +12,10 @@ from notifier.accounts import username_key
 from notifier.discretion import Choices
 from notifier.errors import BadRequest
 from notifier.languages import _
-from notifier.presence import ASKED_MOST, State
+from notifier.presence import State
 from notifier.sign_ins import SignedIn
 from notifier.web import limits
+from notifier.web.query import people_named
 from notifier.web.rendering import see_other
 from notifier.web.sign_in import login_required, signed_in
 from notifier.web.site import site
@@ -31,14 +32,10 @@ SAYABLE = {state.value: state for state in (State.HERE, State.AWAY)}
 async def among() -> Response:
     """What I am told of the people in `?people=a,b`; whoever is left out is hidden or nobody."""
     me = await signed_in()
-    names = [name for name in request.args.get("people", "").split(",") if name]
-    if len(names) > ASKED_MOST:
-        raise BadRequest(_("At most %(most)s people at a time.", most=ASKED_MOST))
+    names = people_named()
     async with site().engine.database.read() as connection:
         found = await presence.among(connection, me.person_id, names)
-    answer = jsonify([shown.as_dict() for shown in found])
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    return jsonify([shown.as_dict() for shown in found])
 
 
 @blueprint.post("/presence")

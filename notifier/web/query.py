@@ -16,6 +16,8 @@ _SECONDS = re.compile(r"[0-9]{1,11}(\.[0-9]{1,20})?", re.ASCII)
 
 # More messages than any screen shows.
 NUMBERS_MOST = 200
+# More people than any screen shows.
+PEOPLE_MOST = 50
 
 
 def page_number() -> int:
@@ -24,6 +26,14 @@ def page_number() -> int:
     if not _NUMBER.fullmatch(given) or not 1 <= int(given) <= PAGE_MOST:
         raise NotFound("There is no such page.")
     return int(given)
+
+
+def people_named() -> list[str]:
+    """The names in `?people=a,b`. Raises `BadRequest` for more than `PEOPLE_MOST`."""
+    names = [name for name in request.args.get("people", "").split(",") if name]
+    if len(names) > PEOPLE_MOST:
+        raise BadRequest("At most %(most)s people at a time.", most=PEOPLE_MOST)
+    return names
 
 
 def existing(page: Page) -> Page:

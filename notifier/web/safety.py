@@ -9,14 +9,14 @@ from quart import Blueprint, Response, flash, jsonify, request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier import accounts, blocking, reports, safety
-from notifier.errors import BadRequest, Refused, Unavailable
+from notifier.errors import Refused, Unavailable
 from notifier.events import Happened
 from notifier.languages import Sentence, _
 from notifier.models import AnyRow
-from notifier.presence import ASKED_MOST
 from notifier.sign_ins import SignedIn
 from notifier.web import limits
 from notifier.web.forms import ReportForm
+from notifier.web.query import people_named
 from notifier.web.rendering import page, see_other, standing
 from notifier.web.sign_in import login_required, safe_next, signed_in
 from notifier.web.site import site
@@ -50,14 +50,10 @@ async def unblock(username: str) -> Response:
 async def in_sight() -> Response:
     """Those of `?people=a,b` whom I may see: who is blocked, or gone, is left out."""
     me = await signed_in()
-    names = [name for name in request.args.get("people", "").split(",") if name]
-    if len(names) > ASKED_MOST:
-        raise BadRequest(_("At most %(most)s people at a time.", most=ASKED_MOST))
+    names = people_named()
     async with site().engine.database.read() as connection:
         found = await blocking.in_sight(connection, me.person_id, names)
-    answer = jsonify(found)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    return jsonify(found)
 
 
 @blueprint.post("/user/<username>/mute")
