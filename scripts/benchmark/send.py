@@ -1,14 +1,17 @@
 """send: what one message costs, from the POST to the socket of its recipient.
 
-Sixteen senders at once, each waiting for its answer; the recipients hold their streams at the
+Sixteen connections at once, each waiting for its answer, by people who have written to their
+recipient before and are counted by the rate limits; the recipients hold their streams at the
 gateway. CPU is that of all our processes and Redis together.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from benchmark import tally
@@ -30,8 +33,13 @@ from benchmark.senders import Inboxes, Office, Sender
 
 # Web processes, as in the README's one command for a 2-core machine.
 WORKERS = 2
-# Messages before the reading: what is loaded late is loaded then.
-WARM_UP_MESSAGES = 50
+WAYS = ("form", "json")
+# The ways take turns, so that what else the machine does falls on both; in the order of Thue and
+# Morse, in which what grows or shrinks meanwhile favours neither. Each turn has connections of its
+# own: which process accepts how many of them decides how many messages share a transaction.
+TURNS = (0, 1, 1, 0, 1, 0, 0, 1)
+# Below what one person may send in a minute (`limits.SEND_PERSON`), in a whole run.
+SENDS_EACH_MOST = 50
 CEILING_SECONDS = 300
 LAST_CEILING_SECONDS = 20
 
@@ -45,12 +53,56 @@ class _Site:
     opened: Open
 
 
+@dataclass
+class _Sum:
+    """What was measured of one way, over its turns."""
+
+    sent: dict[tuple[int, int], int] = field(default_factory=dict)
+    arrivals: list[tuple[int, int, int]] = field(default_factory=list)
+    # Every event that the recipients saw: person, sequence, when.
+    events: list[tuple[int, int, int]] = field(default_factory=list)
+    answers_ns: list[int] = field(default_factory=list)
+    failures: Counter[str] = field(default_factory=Counter)
+    clients: list[dict[str, Any]] = field(default_factory=list)
+    # CPU of each turn, in seconds, and how long it took.
+    server: list[float] = field(default_factory=list)
+    redis: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def figures(self) -> dict[str, Any]:
+        arrived = tally.count(self.sent, *_columns(self.arrivals))
+        # The order is that of the sequences, over every event; who sent first is nobody's promise.
+        order = tally.count({}, *_columns(self.events))
+        count, redis = len(self.sent), sum(self.redis)
+        total = sum(self.server) + redis
+        return {
+            **arrived.as_dict(),
+            "duplicated": arrived.duplicated + order.duplicated,
+            "out_of_order": order.out_of_order,
+            "cpu_ms": round(total / max(count, 1) * 1000, 3),
+            "cpu_ms_of_turns": [
+                round((server + redis) / max(count, 1) * len(self.server) * 1000, 3)
+                for server, redis in zip(self.server, self.redis, strict=True)
+            ],
+            "redis_share": round(redis / total, 3) if total else 0.0,
+            "answer_p50_ms": tally.percentiles(ns / 1e6 for ns in self.answers_ns)[0],
+            "per_second": round(count / self.seconds, 1) if self.seconds else None,
+            "client": max(self.clients, key=lambda c: (c["was_bottleneck"], c["share"])),
+        }
+
+
+def _writers(load: Load) -> int:
+    """How many people write: a whole number for each recipient, so that pairs repeat."""
+    total = (len(WAYS) + 1) * load.messages
+    return load.recipients * math.ceil(total / (load.recipients * SENDS_EACH_MOST))
+
+
 @contextlib.contextmanager
 def _site(load: Load) -> Iterator[_Site]:
     web_port, gateway_port = free_port(), free_port()
-    count = load.recipients + load.senders
+    count = load.recipients + _writers(load)
     with settled(count) as (people, box), redis_server(box) as (redis_port, redis):
-        environment = settings(box, web_port, redis_port)
+        environment = settings(box, web_port, redis_port) | {"NOTIFIER_RATE_LIMITS": "on"}
         web = [NOTIFIER, "serve", "--workers", str(WORKERS), "--bind", f"127.0.0.1:{web_port}"]
         gateway = [NOTIFIER, "gateway", "--bind", f"127.0.0.1:{gateway_port}"]
         with program(web, box, environment) as one, program(gateway, box, environment) as other:
@@ -71,22 +123,25 @@ def measure(load: Load) -> dict[str, Any]:
         inboxes.connect(load.connects_at_once, CEILING_SECONDS)
         if inboxes.live < load.recipients:
             raise BenchError(f"the recipients' streams failed: {dict(inboxes.failures)}")
-        first, found = 0, {}
-        for way in ("form", "json"):
-            say(f"{load.messages:,} messages by {way}, {load.senders} senders at once")
-            office = Office(loop, site.web, site.people.usernames[: load.recipients])
-            senders = [
-                Sender(office, _headers(site, load.recipients + number), way)
-                for number in range(load.senders)
-            ]
-            _send(office, senders, inboxes, first, WARM_UP_MESSAGES)
-            first += WARM_UP_MESSAGES
-            found[way] = _measured(site, office, senders, inboxes, first, load.messages)
-            first += load.messages
-            for sender in senders:
-                sender.close()
+        writers = [_headers(site, load.recipients + number) for number in range(_writers(load))]
+        office = Office(loop, site.web, writers, site.people.usernames[: load.recipients])
+        # Everybody writes for the first time, and what is loaded late is loaded.
+        first = len(writers)
+        for way in WAYS:
+            _send(office, way, load.senders, inboxes, 0, first)
+        sums = {way: _Sum() for way in WAYS}
+        count = max(load.messages // (len(TURNS) // len(WAYS)), 1)
+        for turn in TURNS:
+            way = WAYS[turn]
+            say(f"{count:,} messages by {way}, {load.senders} senders at once")
+            _measure_turn(site, office, way, load.senders, inboxes, first, count, sums[way])
+            first += count
+        streams = {f"streams: {reason}": n for reason, n in inboxes.failures.items()}
         inboxes.drop()
-        return found
+        return {
+            way: {"send": one.figures(), "failures": {**one.failures, **streams}}
+            for way, one in sums.items()
+        }
 
 
 def _headers(site: _Site, person: int) -> bytes:
@@ -97,10 +152,14 @@ def _headers(site: _Site, person: int) -> bytes:
     ) % (site.web[1], origin, site.people.cookies[person])
 
 
-def _send(office: Office, senders: list[Sender], inboxes: Inboxes, first: int, count: int) -> None:
-    """Send `count` messages and wait until all are answered and seen."""
+def _send(
+    office: Office, way: str, connections: int, inboxes: Inboxes, first: int, count: int
+) -> None:
+    """Send `count` messages on new connections; wait until all are answered and seen."""
     inboxes.forget()
     office.plan(first, count)
+    office.failures.clear()
+    senders = [Sender(office, way) for _ in range(connections)]
     for sender in senders:
         sender.send()
     office.loop.run_until(
@@ -108,33 +167,33 @@ def _send(office: Office, senders: list[Sender], inboxes: Inboxes, first: int, c
         CEILING_SECONDS,
     )
     office.loop.run_until(lambda: len(inboxes.arrivals) >= count, LAST_CEILING_SECONDS)
+    for sender in senders:
+        sender.close()
 
 
-def _measured(
-    site: _Site, office: Office, senders: list[Sender], inboxes: Inboxes, first: int, count: int
-) -> dict[str, Any]:
+def _measure_turn(
+    site: _Site,
+    office: Office,
+    way: str,
+    connections: int,
+    inboxes: Inboxes,
+    first: int,
+    count: int,
+    into: _Sum,
+) -> None:
     office.loop.reset_account()
     server, redis = site.opened.server().cpu, site.opened.redis().cpu
-    _send(office, senders, inboxes, first, count)
-    client = office.loop.account()
-    server, redis = site.opened.server().cpu - server, site.opened.redis().cpu - redis
-    sent = {(office.recipient(n), n): ns for n, ns in office.sent_ns.items()}
-    arrived = tally.count(sent, *_columns(inboxes.arrivals))
-    # The order is that of the sequences, over every event; who sent first is nobody's promise.
-    order = tally.count({}, inboxes.persons, inboxes.sequences, inboxes.times_ns)
-    seconds = (max(sent.values()) - min(sent.values())) / 1e9 if sent else 0
-    figures = {
-        **arrived.as_dict(),
-        "duplicated": arrived.duplicated + order.duplicated,
-        "out_of_order": order.out_of_order,
-        "cpu_ms": round((server + redis) / max(len(sent), 1) * 1000, 3),
-        "redis_share": round(redis / (server + redis), 3) if server + redis else 0.0,
-        "answer_p50_ms": tally.percentiles(ns / 1e6 for ns in office.answers_ns)[0],
-        "per_second": round(len(sent) / seconds, 1) if seconds else None,
-        "client": client,
-    }
-    streams = {f"streams: {reason}": n for reason, n in inboxes.failures.items()}
-    return {"send": figures, "failures": {**office.failures, **streams}}
+    _send(office, way, connections, inboxes, first, count)
+    into.clients.append(office.loop.account())
+    into.server.append(site.opened.server().cpu - server)
+    into.redis.append(site.opened.redis().cpu - redis)
+    into.sent |= {(office.recipient(n), n): ns for n, ns in office.sent_ns.items()}
+    into.arrivals += inboxes.arrivals
+    into.events += zip(inboxes.persons, inboxes.sequences, inboxes.times_ns, strict=True)
+    into.answers_ns += office.answers_ns
+    into.failures += office.failures
+    if sent := office.sent_ns.values():
+        into.seconds += (max(sent) - min(sent)) / 1e9
 
 
 def _columns(rows: list[tuple[int, int, int]]) -> tuple[tuple[int, ...], ...]:

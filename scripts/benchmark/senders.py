@@ -1,4 +1,4 @@
-"""The senders: people who post one message after the other, each on a kept-alive connection."""
+"""The senders: kept-alive connections on which one message is posted after the other."""
 
 from __future__ import annotations
 
@@ -33,12 +33,11 @@ class Inboxes(Crowd):
 
 
 class Sender:
-    """One person who sends: the next message as soon as the last one is answered."""
+    """One connection: the next message, whoever writes it, as soon as the last one is answered."""
 
-    def __init__(self, office: Office, headers: bytes, way: str) -> None:
+    def __init__(self, office: Office, way: str) -> None:
         self._office = office
         self._way = way
-        self._headers = headers + (b"Accept: application/json\r\n" if way == "json" else b"")
         self._socket = socket.create_connection(office.address)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.setblocking(False)
@@ -61,11 +60,12 @@ class Sender:
         given = None if self._closed else self._office.next()
         if given is None:
             return
-        number, username = given
+        number, headers, username = given
         body = urlencode({"message": TEXT.format(number=number)}).encode()
-        head = b"POST /send_message/%s HTTP/1.1\r\n%sContent-Length: %d\r\n\r\n" % (
+        head = b"POST /send_message/%s HTTP/1.1\r\n%s%sContent-Length: %d\r\n\r\n" % (
             username.encode(),
-            self._headers,
+            headers,
+            b"Accept: application/json\r\n" if self._way == "json" else b"",
             len(body),
         )
         self._sent_at = time.monotonic_ns()
@@ -103,11 +103,19 @@ class Sender:
 
 
 class Office:
-    """Hands out what is to be sent, and keeps what was."""
+    """Hands out what is to be sent, and keeps what was.
 
-    def __init__(self, loop: Loop, address: tuple[str, int], usernames: list[str]) -> None:
+    Writers and recipients take turns, and there is a whole number of writers to each recipient: so
+    everybody writes to one person, again and again.
+    """
+
+    def __init__(
+        self, loop: Loop, address: tuple[str, int], writers: list[bytes], usernames: list[str]
+    ) -> None:
         self.loop = loop
         self.address = address
+        # The headers of each writer's requests.
+        self._writers = writers
         self._usernames = usernames
         self._left: deque[int] = deque()
         self.sent_ns: dict[int, int] = {}
@@ -119,12 +127,13 @@ class Office:
         self._left = deque(range(first, first + count))
         self.sent_ns, self.answers_ns = {}, []
 
-    def next(self) -> tuple[int, str] | None:
-        """The next message's number, and to whom."""
+    def next(self) -> tuple[int, bytes, str] | None:
+        """The next message's number, its writer's headers, and to whom."""
         if not self._left:
             return None
         number = self._left.popleft()
-        return number, self._usernames[number % len(self._usernames)]
+        writer = self._writers[number % len(self._writers)]
+        return number, writer, self._usernames[self.recipient(number)]
 
     def recipient(self, number: int) -> int:
         """To whom the message went, by number from 0."""
