@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import bindparam, case, insert, select, text, union_all, update
+from sqlalchemy import bindparam, case, select, text, union_all, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -129,10 +129,10 @@ async def store(
     `kept` ones are added; each of `state` takes the place of the older row of its name. At
     most one of a recipient and name may be in `state`.
     """
-    if kept:
-        await connection.execute(insert(Notification), [_row(event, True) for event in kept])
-    if state:
-        await connection.execute(_upsert(connection), [_row(event, False) for event in state])
+    rows = [_row(event, True) for event in kept] + [_row(event, False) for event in state]
+    if rows:
+        # One statement for both: a kept row meets nothing in the index that only state is in.
+        await connection.execute(_upsert(connection), rows)
     for event in kept:
         if event.sequence % PRUNE_EVERY_EVENTS < 2:
             await pruning.by_count(connection, event.recipient_id, kept_most)
