@@ -6,10 +6,13 @@ a send that failed for a reason that passes can be sent again from the page that
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import quote
 
 from quart import Quart, Response, jsonify, request
+from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import parse_accept_header
 
 from notifier.errors import Refused, TooMany, Unavailable
 from notifier.languages import Sentence, shown
@@ -53,6 +56,8 @@ WORDS = {
 KEPT_FIELDS = ("message", "body", "about_me", "username")
 PASSES_BY_ITSELF = frozenset({429, 503})
 SERVER_ERROR = 500
+# Browsers send some hundred characters; what is longer is cut, so that what is remembered is small.
+ACCEPT_MAX_CHARACTERS = 500
 
 
 def install_errors(app: Quart) -> None:
@@ -63,7 +68,12 @@ def install_errors(app: Quart) -> None:
 
 def wants_json() -> bool:
     """Whether the request prefers JSON to a page."""
-    accepted = request.accept_mimetypes
+    return _prefers_json(request.headers.get("Accept", "")[:ACCEPT_MAX_CHARACTERS])
+
+
+@lru_cache(maxsize=256)
+def _prefers_json(accept: str) -> bool:
+    accepted = parse_accept_header(accept, MIMEAccept)
     return accepted["application/json"] > accepted["text/html"]
 
 

@@ -12,6 +12,7 @@ stay open for a day, and protects no better in any browser of the last years.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from quart import request
@@ -24,6 +25,9 @@ from notifier.web.site import site
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 # "none": the person's own doing (typed, reloaded, from a bookmark), no page's.
 OUR_FETCH_SITES = frozenset({"same-origin", "none"})
+# An origin and a host: neither name can be longer than 253 characters (RFC 1035), and what is
+# remembered stays small.
+ORIGIN_MAX_CHARACTERS = 600
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 _ELSEWHERE = Sentence("This came from another site, so nothing was changed.")
@@ -49,15 +53,23 @@ async def refuse_other_origins() -> None:
 
 def is_ours(origin: str) -> bool:
     """Whether `origin` is the public address; without one configured, the host that was asked."""
+    public = site().settings.public_origin
+    host = "" if public else request.host
+    if len(origin) + len(host) > ORIGIN_MAX_CHARACTERS:
+        return False
+    return _agree(origin, public, host)
+
+
+@lru_cache(maxsize=256)
+def _agree(origin: str, public: str, host: str) -> bool:
     try:
         theirs = urlsplit(origin_of(origin))
         # What is no bare origin (a path, a user's name, "null") is nobody's.
         if not theirs.netloc or urlsplit(origin).path or "@" in origin:
             return False
-        public = site().settings.public_origin
         if not public:
             # The scheme is not compared: behind a proxy that ends TLS we cannot know it.
-            return theirs.netloc == urlsplit(origin_of(f"{theirs.scheme}://{request.host}")).netloc
+            return theirs.netloc == urlsplit(origin_of(f"{theirs.scheme}://{host}")).netloc
     except ValueError:
         return False
     ours = urlsplit(public)

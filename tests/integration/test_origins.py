@@ -48,6 +48,8 @@ def origins(port: int) -> dict[str | None, bool]:
         "": False,
         "http://[": False,
         "nonsense": False,
+        # Longer than any name can be, which is not even looked at.
+        f"http://{'a' * 700}.example": False,
     }
 
 
