@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import itertools
 import os
@@ -15,6 +14,7 @@ import pytest
 from playwright.async_api import Browser, async_playwright
 
 # Hooks and fixtures that pytest finds here by their names.
+from tests.crowd import newcomers
 from tests.databases import database_of_servers as database_of_servers
 from tests.databases import pytest_addoption as pytest_addoption
 from tests.databases import pytest_collection_modifyitems as pytest_collection_modifyitems
@@ -32,7 +32,7 @@ class Serve(Protocol):
 
 
 class People(Protocol):
-    """Registers and signs in: `harry, gitau = await people("harry", "gitau")`."""
+    """New people who are signed in: `harry, gitau = await people("harry", "gitau")`."""
 
     def __call__(self, *names: str, on: Server = ...) -> Awaitable[list[Person]]: ...
 
@@ -131,16 +131,7 @@ def people(server: Server) -> People:
 
 async def _joined(server: Server, names: tuple[str, ...]) -> list[Person]:
     # A shared server remembers the people of other tests.
-    found = [Person(server.port, f"{name}{next(_numbers)}") for name in names]
-    await asyncio.gather(*(_join(person) for person in found))
-    return found
-
-
-async def _join(person: Person) -> None:
-    registered = await person.register()
-    assert registered.location.startswith("/login"), registered.text
-    signed_in = await person.sign_in()
-    assert signed_in.status in (302, 303), signed_in.text
+    return await newcomers(server, [f"{name}{next(_numbers)}" for name in names])
 
 
 @pytest.fixture(scope="session")

@@ -76,15 +76,17 @@ async def test_a_killed_worker_is_replaced_and_its_streams_resume(
         for stream in streams:
             await stream.count(1)
         victim = server.workers()[0]
+        theirs = [one for one in streams if server.holder(one.local_port) == victim]
         os.kill(victim, signal.SIGKILL)
         await until(
             lambda: len(server.workers()) == 2 and victim not in server.workers(),
             "another worker takes its place",
         )
-        ended = [stream for stream in streams if stream.ended]
-        assert 0 < len(ended) < len(streams), "only the killed worker's streams are gone"
+        for stream in theirs:
+            await stream.end()
+        assert not any(one.ended for one in streams if one not in theirs), "nobody else's are gone"
         await harry.send(gitau, "after")
-        cursor = ended[0].source.last_event_id
+        cursor = theirs[0].source.last_event_id
         resumed = await stack.enter_async_context(gitau.stream(last_event_id=cursor))
         await resumed.count(2)
         assert resumed.texts == ["after"]
