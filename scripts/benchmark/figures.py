@@ -89,9 +89,22 @@ SEND_FIGURES = (
     Figure("send", "out_of_order", "  out of order"),
 )
 
+BEGIN_FIGURES = (
+    Figure("begin", "cpu_us", "CPU per connect", "µs", 1),
+    Figure("begin", "request_us", "  reading the request", "µs", 1),
+    Figure("begin", "cookie_us", "  checking the cookie", "µs", 1),
+    Figure("begin", "streams", "  streams"),
+)
+
 HEAR = Figure("hear", "cpu_us", "CPU per event", "µs", 1, budgets={"gateway": 8})
 METRICS = Figure("hear", "metrics_us", "counting it for /metrics", "µs", 2)
-HEAR_FIGURES = (HEAR, METRICS, Figure("hear", "events", "  events"))
+HEAR_FIGURES = (
+    HEAR,
+    Figure("hear", "in_a_row_us", "the same in bursts of six, to whoever", "µs", 1),
+    Figure("hear", "woken_us", "the same after a sleep of 2 ms before each", "µs", 1),
+    METRICS,
+    Figure("hear", "events", "  events"),
+)
 
 # From the smallest growth point to the largest the CPU per event may grow by this factor.
 GROWTH_FACTOR_MAX = 4 / 3

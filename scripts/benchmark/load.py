@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from benchmark.programs import BenchError
 
-MEASUREMENTS = ("hold", "connect", "deliver", "storm", "growth", "hear", "send")
+MEASUREMENTS = ("hold", "connect", "deliver", "storm", "growth", "begin", "hear", "send")
 # Beside the streams the client has a few other files open.
 OTHER_FILES = 100
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmark.figures import (
+    BEGIN_FIGURES,
     DOOR_FIGURES,
     GROWTH_FACTOR_MAX,
     HEAR_FIGURES,
@@ -34,6 +35,9 @@ def tables(results: Results) -> list[tuple[str, list[Row]]]:
         found.append((title, _door_table(doors)))
     for name, points in results.get("growth", {}).items():
         found.append((f"Growth: {doors[name]['title']}", _growth_table(points)))
+    if results.get("begin"):
+        title = "A stream's beginning in the gateway by itself: no sockets, no Redis, one process"
+        found.append((title, _rows(BEGIN_FIGURES, results["begin"], ["gateway"])))
     if results.get("hear"):
         title = "Hearing: from Redis' bytes to the mailboxes of an event's streams, in one process"
         found.append((title, _rows(HEAR_FIGURES, results["hear"], ["gateway"])))
@@ -109,7 +113,7 @@ def notes(results: Results) -> list[str]:
     if results["steal"] > 0.01:
         said.append(
             f"The host withheld {results['steal']:.0%} of the CPU time that this machine wanted:"
-            " latencies suffer from it, CPU figures do not."
+            " latencies suffer from it, and CPU figures from who else uses its cores' caches."
         )
     said += [f"MISSED {mark}." for mark in missed(results)]
     said += [f"FAULT {fault}" for fault in faults(results)]

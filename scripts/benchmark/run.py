@@ -30,6 +30,8 @@ def run(load: Load, doors: list[Door], wanted: set[str]) -> dict[str, Any]:
     }
     if "growth" in wanted:
         results["growth"] = _growth(load, doors, results["doors"])
+    if "begin" in wanted and any(door.name == "gateway" for door in doors):
+        results["begin"] = {"gateway": {"begin": ours.begin(load.streams)}}
     if "hear" in wanted and any(door.name == "gateway" for door in doors):
         results["hear"] = {"gateway": {"hear": ours.hear(load.streams)}}
     if "send" in wanted and any(door.name == "gateway" for door in doors):

@@ -107,6 +107,15 @@ def settled(count: int) -> Iterator[tuple[People, Path]]:
         yield found, box
 
 
+def begin(streams: int) -> dict[str, float]:
+    """What the beginning of so many streams costs a gateway by itself; see `feeds.begin`."""
+    with settled(streams) as (_, box):
+        say(f"beginning, {streams:,} streams")
+        command = [PYTHON, "-m", "benchmark.feeds.begin", str(box / PEOPLE), str(streams)]
+        found: dict[str, float] = json.loads(run_to_end(command, box, settings(box)))
+        return found
+
+
 def hear(streams: int) -> dict[str, float]:
     """What hearing an event costs a process with so many streams; see `feeds.hear`."""
     say(f"hearing, {streams:,} streams")

@@ -1,5 +1,6 @@
 """What it costs a process to hear an event, from Redis' bytes to the mailboxes of its streams; and
-what it costs beside that to count it for /metrics once it is written.
+what it costs beside that to count it for /metrics once it is written; and what the hearing costs
+where the process sleeps in between, as it does at 3,000 events a second, instead of going on.
 
     python -m benchmark.feeds.hear STREAMS
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import sys
 import time
 
@@ -25,6 +27,11 @@ from notifier.subscriber import Subscriber
 # The first rounds load what is loaded late; of the others the best counts, since whatever else the
 # machine does can only add to it.
 ROUNDS = 12
+# As the feeds make them (`pace`): a burst of six, and two milliseconds until the next one.
+BURST = 6
+PAUSE_SECONDS = 0.002
+# Bursts that are heard after a sleep, in each of two ways: two seconds of sleep.
+WOKEN_BURSTS = 500
 
 
 def said(channel: bytes, recipient: int, sequence: int) -> bytes:
@@ -69,9 +76,31 @@ async def measure(streams: int) -> dict[str, float]:
         counting.append((time.process_time() - before) / streams * 1e6)
     return {
         "cpu_us": round(min(costs), 2),
+        "in_a_row_us": round(_in_bursts(listener, crowd, 0), 2),
+        "woken_us": round(_in_bursts(listener, crowd, PAUSE_SECONDS), 2),
         "metrics_us": round(min(counting), 3),
         "events": streams * ROUNDS,
     }
+
+
+def _in_bursts(listener: RedisListener, crowd: list[Subscriber], pause_seconds: float) -> float:
+    """CPU per event in microseconds, of bursts to whoever, with a pause before each."""
+    some = random.Random(1).sample(crowd, min(WOKEN_BURSTS * BURST, len(crowd)))
+    heard = [
+        said(b"notifier:%d" % one.recipient_id, one.recipient_id, (one.cursor or 0) + 1)
+        for one in some
+    ]
+    spent = 0.0
+    for start in range(0, len(heard), BURST):
+        if pause_seconds:
+            time.sleep(pause_seconds)
+        before = time.process_time()
+        for data in heard[start : start + BURST]:
+            listener.data_received(data)
+        spent += time.process_time() - before
+    if any(not one.take() for one in some):
+        raise SystemExit("an event was not found in its mailbox")
+    return spent / len(heard) * 1e6
 
 
 if __name__ == "__main__":
