@@ -11,7 +11,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -40,8 +40,7 @@ LOOKUP_MOST = 500
 LOOKUP_WAITING_MOST = 50_000
 
 
-@dataclass(frozen=True, slots=True)
-class SignedIn:
+class SignedIn(NamedTuple):
     """Who makes a request: a sign-in and its person, as they were when they were read.
 
     `read_at` is the time of the event loop just before that.

@@ -6,7 +6,6 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
 import time_machine
@@ -125,7 +124,7 @@ async def test_signing_out_ends_ones_own_sign_in_only(
     one, other = await entered(engine, plain), await entered(engine, plain)
     who, kept = await engine.sign_ins.find(one), await engine.sign_ins.find(other)
     assert who is not None and kept is not None
-    foreign = replace(who, sign_in_id=kept.sign_in_id, person_id=gitau + 1)
+    foreign = who._replace(sign_in_id=kept.sign_in_id, person_id=gitau + 1)
     await sign_ins.sign_out(engine.database, foreign)
     assert await engine.sign_ins.find(other), "another person's sign-in is not theirs to end"
     assert await sign_ins.sign_out(engine.database, who) == [Ended(gitau, (who.sign_in_id,))]

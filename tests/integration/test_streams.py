@@ -6,7 +6,6 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 
 import pytest
 from sqlalchemy import delete
@@ -121,7 +120,7 @@ class Browser:
                 connection, self.who.person_id, news, kept_most=1_000
             )
         # As the next request would find this person.
-        self.who = replace(self.who, last_sequence=events[-1].sequence)
+        self.who = self.who._replace(last_sequence=events[-1].sequence)
         return events
 
     async def hears(self, *news: New) -> None:
