@@ -115,6 +115,50 @@ def _site(load: Load) -> Iterator[_Site]:
             yield _Site(people, ("127.0.0.1", web_port), opened)
 
 
+@dataclass
+class _Posting:
+    """What every turn needs: the servers, who writes what, who receives it, over how many
+    connections."""
+
+    opened: Open
+    office: Office
+    inboxes: Inboxes
+    connections: int
+
+    def post(self, way: str, first: int, count: int) -> None:
+        """Send `count` messages on new connections; wait until all are answered and seen."""
+        office = self.office
+        self.inboxes.forget()
+        office.plan(first, count)
+        senders = [Sender(office, way) for _ in range(self.connections)]
+        for sender in senders:
+            sender.send()
+        office.loop.run_until(
+            lambda: len(office.answers_ns) >= count or office.failures.total() >= len(senders),
+            CEILING_SECONDS,
+        )
+        office.loop.run_until(lambda: len(self.inboxes.arrivals) >= count, LAST_CEILING_SECONDS)
+        for sender in senders:
+            sender.close()
+
+    def measure(self, way: str, first: int, count: int, into: _Sum) -> None:
+        """Send as `post` does, and add what it took."""
+        office, inboxes = self.office, self.inboxes
+        office.loop.reset_account()
+        server, redis = self.opened.server().cpu, self.opened.redis().cpu
+        self.post(way, first, count)
+        into.clients.append(office.loop.account())
+        into.server.append(self.opened.server().cpu - server)
+        into.redis.append(self.opened.redis().cpu - redis)
+        into.sent |= {(office.recipient(n), n): ns for n, ns in office.sent_ns.items()}
+        into.arrivals += inboxes.arrivals
+        into.events += zip(inboxes.persons, inboxes.sequences, inboxes.times_ns, strict=True)
+        into.answers_ns += office.answers_ns
+        into.failures += office.failures
+        if sent := office.sent_ns.values():
+            into.seconds += (max(sent) - min(sent)) / 1e9
+
+
 def measure(load: Load) -> dict[str, Any]:
     """The figures of each way to send."""
     with _site(load) as site:
@@ -125,16 +169,19 @@ def measure(load: Load) -> dict[str, Any]:
             raise BenchError(f"the recipients' streams failed: {dict(inboxes.failures)}")
         writers = [_headers(site, load.recipients + number) for number in range(_writers(load))]
         office = Office(loop, site.web, writers, site.people.usernames[: load.recipients])
+        posting = _Posting(site.opened, office, inboxes, load.senders)
         # Everybody writes for the first time, and what is loaded late is loaded.
         first = len(writers)
         for way in WAYS:
-            _send(office, way, load.senders, inboxes, 0, first)
+            posting.post(way, 0, first)
+            if office.failures:
+                raise BenchError(f"the first messages by {way} failed: {dict(office.failures)}")
         sums = {way: _Sum() for way in WAYS}
         count = max(load.messages // (len(TURNS) // len(WAYS)), 1)
         for turn in TURNS:
             way = WAYS[turn]
             say(f"{count:,} messages by {way}, {load.senders} senders at once")
-            _measure_turn(site, office, way, load.senders, inboxes, first, count, sums[way])
+            posting.measure(way, first, count, sums[way])
             first += count
         streams = {f"streams: {reason}": n for reason, n in inboxes.failures.items()}
         inboxes.drop()
@@ -150,50 +197,6 @@ def _headers(site: _Site, person: int) -> bytes:
         b"Host: 127.0.0.1:%d\r\nOrigin: %s\r\nSec-Fetch-Site: same-origin\r\nCookie: %s\r\n"
         b"Content-Type: application/x-www-form-urlencoded\r\n"
     ) % (site.web[1], origin, site.people.cookies[person])
-
-
-def _send(
-    office: Office, way: str, connections: int, inboxes: Inboxes, first: int, count: int
-) -> None:
-    """Send `count` messages on new connections; wait until all are answered and seen."""
-    inboxes.forget()
-    office.plan(first, count)
-    office.failures.clear()
-    senders = [Sender(office, way) for _ in range(connections)]
-    for sender in senders:
-        sender.send()
-    office.loop.run_until(
-        lambda: len(office.answers_ns) >= count or office.failures.total() >= len(senders),
-        CEILING_SECONDS,
-    )
-    office.loop.run_until(lambda: len(inboxes.arrivals) >= count, LAST_CEILING_SECONDS)
-    for sender in senders:
-        sender.close()
-
-
-def _measure_turn(
-    site: _Site,
-    office: Office,
-    way: str,
-    connections: int,
-    inboxes: Inboxes,
-    first: int,
-    count: int,
-    into: _Sum,
-) -> None:
-    office.loop.reset_account()
-    server, redis = site.opened.server().cpu, site.opened.redis().cpu
-    _send(office, way, connections, inboxes, first, count)
-    into.clients.append(office.loop.account())
-    into.server.append(site.opened.server().cpu - server)
-    into.redis.append(site.opened.redis().cpu - redis)
-    into.sent |= {(office.recipient(n), n): ns for n, ns in office.sent_ns.items()}
-    into.arrivals += inboxes.arrivals
-    into.events += zip(inboxes.persons, inboxes.sequences, inboxes.times_ns, strict=True)
-    into.answers_ns += office.answers_ns
-    into.failures += office.failures
-    if sent := office.sent_ns.values():
-        into.seconds += (max(sent) - min(sent)) / 1e9
 
 
 def _columns(rows: list[tuple[int, int, int]]) -> tuple[tuple[int, ...], ...]:

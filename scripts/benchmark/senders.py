@@ -126,6 +126,7 @@ class Office:
         """Forget what was; next are the messages `first` to `first + count - 1`."""
         self._left = deque(range(first, first + count))
         self.sent_ns, self.answers_ns = {}, []
+        self.failures = Counter()
 
     def next(self) -> tuple[int, bytes, str] | None:
         """The next message's number, its writer's headers, and to whom."""
