@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -23,6 +23,7 @@ from notifier import sqlite_driver
 from notifier.errors import Unavailable
 from notifier.models import AnyRow, AnySelect
 from notifier.settings import Settings
+from notifier.sqlite_trips import Result, Trips, Work
 
 # SQLite has one writer at a time, so more connections than a few readers gain nothing.
 SQLITE_CONNECTIONS = 5
@@ -49,14 +50,13 @@ class Database:
         self.engine = _engine(settings)
         self.dialect = self.engine.dialect.name
         # Without a BEGIN, a statement is its own transaction.
-        self._without_begin = (
-            self.engine.execution_options(sqlite_begin="")
-            if self.is_sqlite
-            else self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        )
+        self._without_begin = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         # Statements sent so far: what shows that waiting streams cost none.
         self.queries = 0
         event.listen(self.engine.sync_engine, "before_cursor_execute", self._count)
+        self._trips: Trips | None = None
+        if self.is_sqlite:
+            self._trips = Trips(url, settings.database_timeout_seconds, self._prepare_trips)
         # Our own writers queue here, first come first served, instead of polling SQLite's lock.
         self._writer = asyncio.Lock()
         # Loop time at which a writer of ours last gave up waiting for another program's.
@@ -78,12 +78,15 @@ class Database:
                 yield connection
 
     async def fetch(self, query: AnySelect, parameters: dict[str, Any]) -> Sequence[AnyRow]:
-        """The rows of one query, which sees one snapshot by itself: two trips less than `read`.
+        """The rows of one query, which sees one snapshot by itself: cheaper than `read`.
 
         Raises `Unavailable` as `read` does.
         """
-        async with _translated(), self._without_begin.connect() as connection:
-            return (await connection.execute(query, parameters)).all()
+        async with _translated():
+            if self._trips is not None:
+                return await self._trips.fetch(query, parameters)
+            async with self._without_begin.connect() as connection:
+                return (await connection.execute(query, parameters)).all()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -96,25 +99,46 @@ class Database:
                 async with self.engine.begin() as connection:
                     yield connection
                 return
-            loop = asyncio.get_running_loop()
-            begun = loop.time()
-            async with asyncio.timeout(self._timeout_seconds):
-                await self._writer.acquire()
-            try:
-                if self._locked_at > begun:
-                    # The one before us waited for the file's lock as long as anybody may. To wait
-                    # as long again would be twice what is promised.
-                    raise Unavailable()
-                async with self.engine.connect() as connection:
-                    await connection.execution_options(sqlite_begin="BEGIN IMMEDIATE")
-                    async with connection.begin():
-                        yield connection
-            except DBAPIError as error:
-                if _sqlite_code(error) == SQLITE_BUSY:
-                    self._locked_at = loop.time()
-                raise
-            finally:
-                self._writer.release()
+            async with self._alone(), self.engine.connect() as connection:
+                await connection.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+                async with connection.begin():
+                    yield connection
+
+    async def write_at_once(self, work: Work[Result]) -> Result:
+        """As `write`, for what is written with every message: `work` gets the connection and may
+        wait for nothing but its statements; on SQLite all of it is one trip to a thread.
+
+        Raises `Unavailable` as `read` does; then nothing was stored.
+        """
+        if self._trips is None:
+            async with self.write() as connection:
+                return await work(connection)
+        async with _translated(), self._alone():
+            return await self._trips.write(work)
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """This process's turn to write to SQLite."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        async with asyncio.timeout(self._timeout_seconds):
+            await self._writer.acquire()
+        try:
+            if self._locked_at > begun:
+                # The one before us waited for the file's lock as long as anybody may. To wait
+                # as long again would be twice what is promised.
+                raise Unavailable()
+            yield
+        except DBAPIError as error:
+            if _sqlite_code(error) == SQLITE_BUSY:
+                self._locked_at = loop.time()
+            raise
+        finally:
+            self._writer.release()
+
+    def _prepare_trips(self, engine: Engine) -> None:
+        _prepare_sqlite(engine)
+        event.listen(engine, "before_cursor_execute", self._count)
 
     def _count(self, *_: Any) -> None:
         self.queries += 1
@@ -126,6 +150,8 @@ class Database:
 
     async def close(self) -> None:
         """Give every connection back to the operating system."""
+        if self._trips is not None:
+            await self._trips.close()
         await self.engine.dispose()
 
 
@@ -191,8 +217,14 @@ def _engine(settings: Settings) -> AsyncEngine:
         hide_parameters=True,
         connect_args={"timeout": seconds, "async_creator_fn": sqlite_driver.connect},
     )
+    _prepare_sqlite(engine.sync_engine)
+    return engine
 
-    @event.listens_for(engine.sync_engine, "connect")
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """What each of its connections is told, and how its transactions begin."""
+
+    @event.listens_for(engine, "connect")
     def prepare(dbapi_connection: Any, _record: Any) -> None:
         # None: the driver begins nothing by itself, see `begin` below.
         dbapi_connection.isolation_level = None
@@ -204,10 +236,8 @@ def _engine(settings: Settings) -> AsyncEngine:
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
         how = connection.get_execution_options().get("sqlite_begin", "BEGIN")
         if how:
             connection.exec_driver_sql(how)
-
-    return engine

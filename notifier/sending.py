@@ -89,12 +89,13 @@ class Sending:
         return answers
 
     async def _store(self, drafts: Sequence[Draft]) -> list[Sent | Exception]:
-        async with self._database.write() as connection:
-            answers, events = await store_messages(
+        answers, events = await self._database.write_at_once(
+            lambda connection: store_messages(
                 connection,
                 drafts,
                 kept_most=self._kept_most,
                 strangers_most=self._strangers_most,
             )
+        )
         self._publish(events)
         return answers

@@ -14,7 +14,7 @@ ROOMS = """
 paths languages errors redis_addresses vapid settings logs
 addresses figures events sse headers http1
 subscriber endings
-together sqlite_driver models one_of database schema pages texts avatar
+together sqlite_driver models one_of sqlite_trips database schema pages texts avatar
 passwords accounts sign_ins devices cookies
 pruning notifications numbering
 names centre choices push_addresses pushes safety
