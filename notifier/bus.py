@@ -8,14 +8,15 @@ something.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 
 class Receiver(Protocol):
     """Who hears a bus: the hub."""
 
-    def received(self, recipient_id: int, message: bytes) -> None:
-        """A message for a recipient came in. Must not wait and must not raise."""
+    def received(self, messages: Sequence[tuple[int, bytes]]) -> None:
+        """Messages came in together, each for a recipient. Must not wait and must not raise."""
 
     def gap(self) -> None:
         """Messages may have been missed: everybody is behind."""
@@ -76,7 +77,7 @@ class MemoryBus:
     def publish(self, recipient_id: int, message: bytes) -> None:
         self._published += 1
         if self._receiver is not None and recipient_id in self._subscribed:
-            self._receiver.received(recipient_id, message)
+            self._receiver.received([(recipient_id, message)])
 
     def subscribe(self, recipient_id: int) -> asyncio.Future[None] | None:
         self._subscribed.add(recipient_id)

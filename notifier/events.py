@@ -174,7 +174,9 @@ def from_bus(recipient_id: int, message: bytes) -> list[Happened]:
     """
     if len(message) > BUS_MESSAGE_MAX_BYTES:
         raise ValueError("larger than any message of ours")
-    return [_parse(recipient_id, line) for line in message.split(b"\n")]
+    if b"\n" in message:
+        return [_parse(recipient_id, line) for line in message.split(b"\n")]
+    return [_parse(recipient_id, message)]
 
 
 def _parse(recipient_id: int, line: bytes) -> Happened:
@@ -184,9 +186,9 @@ def _parse(recipient_id: int, line: bytes) -> Happened:
         if line.startswith(_SIGNAL_MARK):
             return _signal(recipient_id, line.removeprefix(_SIGNAL_MARK))
         raise
-    if type(body) is list and all(type(number) is int for number in body):
-        return Ended(recipient_id, tuple(body))
     if type(body) is not dict:
+        if type(body) is list and all(type(number) is int for number in body):
+            return Ended(recipient_id, tuple(body))
         raise ValueError("not an event")
     try:
         sequence, name, timestamp = body["sequence"], body["name"], body["timestamp"]

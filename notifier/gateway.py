@@ -40,6 +40,8 @@ class Gateway:
     def __init__(self, engine: Engine, *, streams_most: int) -> None:
         settings = engine.settings
         self.engine = engine
+        self.hub = engine.hub
+        self.hub.all_received = self._answer_rung
         self.cookies = CookieReader(settings)
         self.cookie_name = cookie_name(settings)
         self.answers = Answers(settings)
@@ -60,7 +62,8 @@ class Gateway:
         # Streams by the slot (of the loop's time) in which something is due for them: a heartbeat
         # or the end. Each is looked at when its slot comes up, and not before.
         self._due: dict[int, set[Connection]] = {}
-        self._rung: list[Connection] = []
+        # Streams for which there is something to do.
+        self.rung: list[Connection] = []
         self._probes = 0
         self._loop = asyncio.get_running_loop()
         # The loop's time as of the last turn in which streams were written to or looked at.
@@ -88,7 +91,7 @@ class Gateway:
 
     def refusal(self, recipient_id: int, address: str) -> bytes:
         """The stream with which one more is refused; b"" when there is room."""
-        hub = self.engine.hub
+        hub = self.hub
         if not hub.has_room(recipient_id) or (
             self.per_address_most and self.by_address[address] >= self.per_address_most
         ):
@@ -149,18 +152,24 @@ class Gateway:
             if not self.by_address[connection.address]:
                 del self.by_address[connection.address]
 
-    def ring(self, connection: Connection) -> None:
-        """Something is to be done for a stream: all that was rung for in this turn of the loop
-        is done at its end, so that events which come together are written together."""
-        if not self._rung:
-            self._loop.call_soon(self._answer_rung)
-        self._rung.append(connection)
+    def answer_rung_soon(self) -> None:
+        """Do at the end of this turn of the loop what is rung for in it."""
+        self._loop.call_soon(self._answer_rung)
 
     def _answer_rung(self) -> None:
-        rung, self._rung = self._rung, []
+        if not self.rung:
+            return
+        rung, self.rung = self.rung, []
         self.now = self._loop.time()
         for connection in rung:
-            connection.flush()
+            try:
+                connection.flush()
+            except Exception as error:
+                # A fault of ours with one stream: it comes back, and the others go on. Above here
+                # may be the bus's own connection.
+                told = {"message": "a stream's write failed", "exception": error}
+                self._loop.call_exception_handler(told)
+                connection.abort()
 
     def _sweep(self) -> None:
         self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)

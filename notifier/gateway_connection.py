@@ -18,7 +18,7 @@ from notifier.http1 import Wanted, cookie_value, query_value
 from notifier.notifications import Backlog, ReadFrom
 from notifier.sign_ins import SignedIn, person_of
 from notifier.stream import CATCH_UP_RETRY_SECONDS, caught_up, farewell
-from notifier.subscriber import Ending, State, Subscriber
+from notifier.subscriber import BEHIND, CLOSED, LIVE, Ending, Subscriber
 
 if TYPE_CHECKING:
     from notifier.gateway import Gateway
@@ -63,7 +63,7 @@ class Connection(OneRequest):
     def pause_writing(self) -> None:
         self._paused = True
         if self._subscriber is not None:
-            self._gateway.engine.hub.counts["slow"] += self._subscriber.state is State.LIVE
+            self._gateway.hub.counts["slow"] += self._subscriber.state is LIVE
             self._subscriber.fall_behind()
 
     def resume_writing(self) -> None:
@@ -73,7 +73,7 @@ class Connection(OneRequest):
     def connection_lost(self, exc: Exception | None) -> None:
         subscriber = self._subscriber
         if subscriber is not None:
-            self._gateway.engine.hub.leave(subscriber)
+            self._gateway.hub.leave(subscriber)
             subscriber.close(Ending.LEFT)
             # The two know each other: what the collector of cycles would have to find.
             self._subscriber = None
@@ -124,7 +124,7 @@ class Connection(OneRequest):
         # The look-up is its first read; until it is back nothing else may read.
         self._reading = True
         subscriber.begin_catch_up()
-        confirmed = self._gateway.engine.hub.join(subscriber)
+        confirmed = self._gateway.hub.join(subscriber)
         if confirmed is None:
             self._confirmed_at = asyncio.get_running_loop().time()
         else:
@@ -153,7 +153,7 @@ class Connection(OneRequest):
             self.answer(SIGN_IN)
         elif subscriber is None:
             self._last_words(head)
-        elif subscriber.state is State.CLOSED:
+        elif subscriber.state is CLOSED:
             # A sign-in of this person ended meanwhile, perhaps this one: come back and see.
             self._last_words(head + sse.retry())
         else:
@@ -176,23 +176,29 @@ class Connection(OneRequest):
     # -- the stream ------------------------------------------------------------------------
 
     def _ring(self) -> None:
-        self._gateway.ring(self)
+        """Something is to be done: all that is rung for in one turn of the loop is done at its
+        end, so that events which come together are written together; what the bus brings, as soon
+        as all of it was offered."""
+        gateway = self._gateway
+        if not gateway.rung and not gateway.hub.receiving:
+            gateway.answer_rung_soon()
+        gateway.rung.append(self)
 
     def flush(self) -> None:
         """Do what is to be done: write the mailbox, catch up, or end."""
         subscriber, transport = self._subscriber, self._transport
         if subscriber is None or transport is None or not self.ends_at:
             return
-        if subscriber.state is State.LIVE:
+        if subscriber.state is LIVE:
             if not self._paused and (events := subscriber.take()):
                 gateway = self._gateway
-                gateway.engine.hub.wrote(events)
+                gateway.hub.wrote(events)
                 # A heartbeat is what a stream says in silence; it has just said something.
                 self.beat_at = gateway.now + gateway.heartbeat_seconds
                 transport.write(
                     events[0].frame if len(events) == 1 else b"".join([e.frame for e in events])
                 )
-        elif subscriber.state is State.BEHIND:
+        elif subscriber.state is BEHIND:
             self._catch_up()
         else:
             self._last_words(farewell(subscriber.ending))
@@ -200,7 +206,7 @@ class Connection(OneRequest):
     def look(self, now: float) -> bool:
         """The sweep's look: a heartbeat, or the end. False when there will be no other look."""
         subscriber = self._subscriber
-        if subscriber is None or self._transport is None or subscriber.state is State.CLOSED:
+        if subscriber is None or self._transport is None or subscriber.state is CLOSED:
             return False
         if now >= self.ends_at:
             subscriber.close(Ending.AGED)
@@ -215,7 +221,7 @@ class Connection(OneRequest):
         subscriber = self._subscriber
         if (
             subscriber is None
-            or subscriber.state is not State.BEHIND
+            or subscriber.state is not BEHIND
             or self._reading
             or self._paused
             or not self._confirmed_at
@@ -240,9 +246,9 @@ class Connection(OneRequest):
             # A fault of ours: the browser comes back, and the loop's handler logs it.
             self.abort()
             raise error
-        elif subscriber.state is State.BEHIND:
+        elif subscriber.state is BEHIND:
             backlog = future.result()
-            self._gateway.engine.hub.wrote_backlog(subscriber, backlog.events)
+            self._gateway.hub.wrote_backlog(subscriber, backlog.events)
             if frames := caught_up(subscriber, subscriber.cursor, backlog):
                 transport.write(frames)
             self.flush()

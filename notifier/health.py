@@ -92,7 +92,7 @@ class _EngineCollector(Collector):
             asyncio.get_running_loop().time() - engine.reconciled_at,
         )
         yield _counter("events_published", "What was given to the bus", engine.published)
-        yield _counter("events_delivered", "Events written to streams", hub.counts["delivered"])
+        yield _counter("events_delivered", "Events written to streams", hub.delivered)
         yield _counter("signals_delivered", "Signals put in mailboxes", hub.counts["signals"])
         yield _counter("database_queries", "Statements sent", engine.database.queries)
         yield _counter("catch_ups", "Backlogs read", engine.catch_ups)

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import time
 
 import structlog
 
 from notifier.bus import Bus
 from notifier.endings import Endings
-from notifier.events import Ended, Event, from_bus
+from notifier.events import Ended, Event, Happened, Signal, from_bus
 from notifier.figures import Histogram
-from notifier.subscriber import Ending, Offer, Placed, State, Subscriber
+from notifier.subscriber import BEHIND, LIVE, TAKEN, Ending, Placed, Subscriber
 
 log = structlog.get_logger("notifier.hub")
 
@@ -42,7 +42,13 @@ class Hub:
         # their last stream.
         self._leaving: dict[int, tuple[float, int]] = {}
         self.counts: Counter[str] = Counter()
+        # Whether events are being offered at this moment; `all_received` is called when that is
+        # over, for a door that writes then.
+        self.receiving = False
+        self.all_received: Callable[[], None] = lambda: None
         self.streams = 0
+        # Events that were written to streams.
+        self.delivered = 0
         self.endings = Endings()
         # From an event's commit until it was written, as far as its stream was open then.
         self.lateness = Histogram()
@@ -97,44 +103,62 @@ class Hub:
 
     # -- the bus's receiver ----------------------------------------------------------------
 
-    def received(self, recipient_id: int, message: bytes) -> None:
-        """Offer what came in to every stream of that recipient; garbage is dropped, counted."""
+    def received(self, messages: Sequence[tuple[int, bytes]]) -> None:
+        """Offer what came in to every stream of its recipient; garbage is dropped, counted."""
+        self.receiving = True
+        try:
+            for recipient_id, message in messages:
+                self._offer(recipient_id, message)
+        finally:
+            # Without it no door would ever be told again that there is something to do.
+            self.receiving = False
+        self.all_received()
+
+    def _offer(self, recipient_id: int, message: bytes) -> None:
         subscribers = self._subscribers.get(recipient_id)
-        if not subscribers:
+        if subscribers is None:
             self.counts["nobody"] += 1
             return
         try:
             happened = from_bus(recipient_id, message)
         except ValueError as error:
-            self.counts["garbage"] += 1
-            if self.counts["garbage"] == 1:
-                log.warning("bus_message_dropped", reason=str(error)[:100])
+            self._garbage(error)
             return
         for one in happened:
-            if isinstance(one, Event):
-                for subscriber in subscribers:
-                    offer = subscriber.offer(one)
-                    if offer is not Offer.TAKEN:
-                        self.counts[offer.value] += 1
-            elif isinstance(one, Ended):
-                self._end(subscribers, one)
-            else:
-                for subscriber in subscribers:
-                    offer = subscriber.offer_signal(one)
-                    self.counts["signals" if offer is Offer.TAKEN else offer.value] += 1
+            if type(one) is not Event:
+                self._offer_besides(subscribers, one)
+                continue
+            for subscriber in subscribers:
+                offer = subscriber.offer(one)
+                if offer is not TAKEN:
+                    self.counts[offer.value] += 1
+
+    def _offer_besides(self, subscribers: tuple[Subscriber, ...], one: Happened) -> None:
+        """What is no event: the end of sign-ins, or a signal."""
+        if isinstance(one, Ended):
+            self._end(subscribers, one)
+        elif isinstance(one, Signal):
+            for subscriber in subscribers:
+                offer = subscriber.offer_signal(one)
+                self.counts["signals" if offer is TAKEN else offer.value] += 1
+
+    def _garbage(self, error: ValueError) -> None:
+        self.counts["garbage"] += 1
+        if self.counts["garbage"] == 1:
+            log.warning("bus_message_dropped", reason=str(error)[:100])
 
     def gap(self) -> None:
         """Everybody is behind."""
         self.counts["gaps"] += 1
         for subscriber in list(self):
-            self.counts["bus"] += subscriber.state is State.LIVE
+            self.counts["bus"] += subscriber.state is LIVE
             subscriber.fall_behind()
 
     # -- what the doors have written -------------------------------------------------------
 
     def wrote(self, written: Sequence[Event | Placed]) -> None:
         """A live stream's door wrote these in one go: the first of them waited longest."""
-        self.counts["delivered"] += len(written)
+        self.delivered += len(written)
         if self._unmeasured:
             self._unmeasured -= 1
             return
@@ -147,7 +171,7 @@ class Hub:
 
     def wrote_backlog(self, subscriber: Subscriber, events: Sequence[Event]) -> None:
         """A door wrote these while it caught up; what is older than its stream was not late."""
-        self.counts["delivered"] += len(events)
+        self.delivered += len(events)
         subscriber.delivered += len(events)
         now = time()
         for event in events:
@@ -180,7 +204,7 @@ class Hub:
     @property
     def behind(self) -> int:
         """How many streams are behind at this moment."""
-        return sum(1 for subscriber in self if subscriber.state is State.BEHIND)
+        return sum(1 for subscriber in self if subscriber.state is BEHIND)
 
     def compare(
         self, positions: dict[int, int], asked: list[Subscriber]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 
 import structlog
 from redis.exceptions import RedisError
@@ -97,9 +97,9 @@ class RedisBus:
 
     # -- what the nodes tell ---------------------------------------------------------------
 
-    def heard(self, recipient_id: int, data: bytes) -> None:
+    def heard(self, messages: Sequence[tuple[int, bytes]]) -> None:
         if self._receiver is not None:
-            self._receiver.received(recipient_id, data)
+            self._receiver.received(messages)
 
     def gap(self) -> None:
         if self._receiver is not None:
@@ -115,12 +115,14 @@ class RedisBus:
     def undelivered(self, messages: list[Message]) -> None:
         """This process's own streams hear them all the same, the others by reconcile."""
         self._counts["publish_failed"] += len(messages)
+        ours = []
         for channel, data in messages:
             node = self._home(channel)
             channels = self._homeless if node is None else node.subscriptions.channels
             recipient_id = channels.get(channel)
             if recipient_id is not None:
-                self.heard(recipient_id, data)
+                ours.append((recipient_id, data))
+        self.heard(ours)
 
     def misdirected(self, messages: list[Message]) -> None:
         self._returned += messages

@@ -24,22 +24,23 @@ CHANNELS_PER_COMMAND = 1_000
 class RedisListener(asyncio.Protocol):
     """Hears channels on one connection; `sharded` for a cluster's, which are each on a node.
 
-    `message(channel, data)` is called for each message, `confirmed(channel)` for each
-    subscription that Redis confirmed, `moved(what)` when a channel (or, as a number, the slot of
-    some that were asked for) is heard on another node from now on, and `lost(reason)` once when
-    the connection is over. None of them may wait or raise.
+    `messages(replies)` is called with the messages that came in together, each `[kind, channel,
+    data]` as Redis sent it, `confirmed(channel)` for each subscription that Redis confirmed,
+    `moved(what)` when a channel (or, as a number, the slot of some that were asked for) is heard
+    on another node from now on, and `lost(reason)` once when the connection is over. None of them
+    may wait or raise.
     """
 
     def __init__(
         self,
-        message: Callable[[bytes, bytes], None],
+        messages: Callable[[list[list[bytes]]], None],
         confirmed: Callable[[bytes], None],
         moved: Callable[[bytes | int], None],
         lost: Callable[[str], None],
         *,
         sharded: bool = False,
     ) -> None:
-        self._message = message
+        self._messages = messages
         self._confirmed = confirmed
         self._moved = moved
         self._lost = lost
@@ -109,18 +110,24 @@ class RedisListener(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.heard_at = asyncio.get_running_loop().time()
-        reader = self._reader
+        reader, kind = self._reader, self._kind
+        # Thousands a second are messages: no call of ours for each of them.
+        messages: list[list[bytes]] = []
         try:
             reader.feed(data)
-            kind, message = self._kind, self._message
             while (reply := reader.gets()) is not False:
-                # Thousands a second are messages: no call of ours in between for them.
                 if type(reply) is list and reply[0] == kind and len(reply) == 3:
-                    message(reply[1], reply[2])
-                else:
-                    self._reply(reply)
+                    messages.append(reply)
+                    continue
+                if messages:
+                    # In the order in which Redis said it all.
+                    self._messages(messages)
+                    messages = []
+                self._reply(reply)
         except hiredis.ProtocolError as error:
             self._over(f"no Redis protocol: {error}")
+        if messages:
+            self._messages(messages)
 
     def _reply(self, reply: Any) -> None:
         if type(reply) is list and len(reply) == 3:

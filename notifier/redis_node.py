@@ -12,6 +12,7 @@ import asyncio
 import random
 import secrets
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -41,8 +42,8 @@ CONFIRM_TIMEOUT_SECONDS = 3.0
 class Owner(Protocol):
     """Who is told by a node: the bus. Nothing here may wait or raise."""
 
-    def heard(self, recipient_id: int, data: bytes) -> None:
-        """A message came in."""
+    def heard(self, messages: Sequence[tuple[int, bytes]]) -> None:
+        """Messages came in together, each for a recipient."""
 
     def gap(self) -> None:
         """Messages may have been missed."""
@@ -113,12 +114,17 @@ class RedisNode:
 
     # -- what the listener tells -----------------------------------------------------------
 
-    def _message(self, channel: bytes, data: bytes) -> None:
-        recipient_id = self.subscriptions.channels.get(channel)
-        if recipient_id is not None:
-            self._owner.heard(recipient_id, data)
-        elif channel == self._canary:
-            self._canary_heard_at = asyncio.get_running_loop().time()
+    def _messages(self, replies: list[list[bytes]]) -> None:
+        channels = self.subscriptions.channels
+        heard = []
+        for _, channel, data in replies:
+            recipient_id = channels.get(channel)
+            if recipient_id is not None:
+                heard.append((recipient_id, data))
+            elif channel == self._canary:
+                self._canary_heard_at = asyncio.get_running_loop().time()
+        if heard:
+            self._owner.heard(heard)
 
     def _moved(self, what: bytes | int) -> None:
         """A channel has left this node, or those of a slot that we asked for are not here."""
@@ -166,7 +172,7 @@ class RedisNode:
     async def _connect(self) -> RedisListener:
         """A listener that has confirmed every channel; then everybody is behind."""
         listener = RedisListener(
-            self._message,
+            self._messages,
             self.subscriptions.confirmed,
             self._moved,
             self._on_lost,

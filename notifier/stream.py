@@ -15,7 +15,7 @@ from notifier.engine import JITTER, Engine
 from notifier.errors import Unavailable
 from notifier.notifications import Backlog, ReadFrom
 from notifier.sign_ins import SignedIn
-from notifier.subscriber import Ending, State, Subscriber
+from notifier.subscriber import BEHIND, CLOSED, Ending, Subscriber
 
 # A bus that does not confirm in time is as good as one that is away: reconcile covers it.
 CONFIRM_SECONDS = 2.0
@@ -75,12 +75,12 @@ async def _events(
             # Looked at first, so that a stream which always has something to say ends too.
             if now >= ends_at:
                 subscriber.close(Ending.AGED)
-            if subscriber.state is State.BEHIND:
+            if subscriber.state is BEHIND:
                 frames = await _catch_up(engine, subscriber)
                 if frames:
                     yield frames
                 continue
-            if subscriber.state is State.CLOSED:
+            if subscriber.state is CLOSED:
                 yield farewell(subscriber.ending)
                 return
             bell.clear()
@@ -112,7 +112,7 @@ async def _catch_up(engine: Engine, subscriber: Subscriber) -> bytes:
     except Unavailable:
         await asyncio.sleep(CATCH_UP_RETRY_SECONDS * random.uniform(0.5, 1.5))
         return b""
-    if subscriber.state is State.CLOSED:
+    if subscriber.state is CLOSED:
         return b""
     engine.hub.wrote_backlog(subscriber, backlog.events)
     return caught_up(subscriber, read_from, backlog)

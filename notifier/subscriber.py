@@ -58,6 +58,12 @@ class Offer(Enum):
     MISSED = "missed"
 
 
+# By themselves, because Python 3.11 takes 0.2 µs to find a member in its class: it asks the
+# metaclass first. An event passes several.
+LIVE, BEHIND, CLOSED = State.LIVE, State.BEHIND, State.CLOSED
+TAKEN, HEARD = Offer.TAKEN, Offer.HEARD
+
+
 class Placed:
     """A signal in one stream's mailbox. It bears the number of the event before it, so that
     neither the mailbox nor the cursor notices that it is no event."""
@@ -104,7 +110,7 @@ class Subscriber:
         # Without a cursor: the recipient's newest sequence when the stream began. Kept events
         # above it happened since, and belong to it.
         self.floor = SEQUENCE_MAX
-        self.state = State.BEHIND
+        self.state = BEHIND
         # For the log: when the hub took it in (seconds since the epoch), and what came of it.
         self.began_at = 0.0
         self.delivered = 0
@@ -115,21 +121,14 @@ class Subscriber:
 
     def offer(self, event: Event) -> Offer:
         """Deliver `event`, drop it as a repeat, or fall behind."""
-        if self.state is State.LIVE:
-            return self._offer_live(event)
-        if self.state is State.CLOSED:
-            return Offer.CLOSED
-        if event.sequence > self._heard:
-            self._heard = event.sequence
-        return Offer.HEARD
-
-    def _offer_live(self, event: Event) -> Offer:
+        if self.state is not LIVE:
+            return self._offer_away(event)
         mailbox = self._mailbox
         newest = mailbox[-1].sequence if mailbox else self.cursor
         assert newest is not None, "a live subscriber has a cursor"
-        if event.sequence <= newest:
-            return Offer.REPEATED
-        if event.sequence > newest + 1:
+        if event.sequence != newest + 1:
+            if event.sequence <= newest:
+                return Offer.REPEATED
             self._fall_behind(event.sequence)
             return Offer.GAP
         if mailbox is None:
@@ -140,28 +139,35 @@ class Subscriber:
         else:
             mailbox.append(event)
         self.ring()
-        return Offer.TAKEN
+        return TAKEN
+
+    def _offer_away(self, event: Event) -> Offer:
+        if self.state is CLOSED:
+            return Offer.CLOSED
+        if event.sequence > self._heard:
+            self._heard = event.sequence
+        return HEARD
 
     def offer_signal(self, signal: Signal) -> Offer:
         """Deliver `signal` after the events that wait, or drop it: behind, a stream has more
         important things to do, and a full mailbox is no place for what nobody keeps."""
         mailbox = self._mailbox
-        if self.state is not State.LIVE or (mailbox and len(mailbox) >= MAILBOX_SIGNALS):
+        if self.state is not LIVE or (mailbox and len(mailbox) >= MAILBOX_SIGNALS):
             return Offer.MISSED
         newest = mailbox[-1].sequence if mailbox else self.cursor
         assert newest is not None, "a live subscriber has a cursor"
         self._mailbox = [*(mailbox or ()), Placed(signal.frame, newest)]
         self.ring()
-        return Offer.TAKEN
+        return TAKEN
 
     def fall_behind(self, newest: int = 0) -> None:
         """The mailbox can no longer be trusted to be complete: read the backlog.
 
         `newest` is a sequence known to exist, when the caller knows one (reconcile does).
         """
-        if self.state is State.CLOSED:
+        if self.state is CLOSED:
             return
-        if self.state is State.BEHIND:
+        if self.state is BEHIND:
             # A read that is under way may have begun before what made the caller call. Where
             # nobody knows a number (the bus was away), no read so far can have been enough.
             self._heard = max(self._heard, newest or SEQUENCE_MAX)
@@ -169,7 +175,7 @@ class Subscriber:
         self._fall_behind(newest)
 
     def _fall_behind(self, newest: int) -> None:
-        self.state = State.BEHIND
+        self.state = BEHIND
         self._mailbox = None
         self._heard = newest
         self.ring()
@@ -177,7 +183,7 @@ class Subscriber:
     def short_of(self, last_sequence: int) -> bool:
         """Whether a recipient at `last_sequence` has events that this stream neither holds
         nor is about to read; what reconcile asks."""
-        if self.state is not State.LIVE:
+        if self.state is not LIVE:
             return False
         newest = self._mailbox[-1].sequence if self._mailbox else self.cursor
         return newest is not None and newest < last_sequence
@@ -200,7 +206,7 @@ class Subscriber:
         existed (garbage on the bus), and forgetting it here is what keeps a stream from
         reading for ever.
         """
-        assert self.state is State.BEHIND
+        assert self.state is BEHIND
         self._heard = 0
         self.catch_ups += 1
         return self.cursor
@@ -211,25 +217,25 @@ class Subscriber:
         The end is the recipient's `last_sequence`, read in the same snapshot as the rows.
         Returns whether the stream is live now; if not, the door reads again.
         """
-        if self.state is not State.BEHIND:
-            return self.state is State.LIVE
+        if self.state is not BEHIND:
+            return self.state is LIVE
         self.cursor = cursor
         if complete and self._heard <= cursor:
-            self.state = State.LIVE
+            self.state = LIVE
             return True
         return False
 
     def restart(self, floor: int) -> None:
         """The cursor is not of this log (too old, or from the future): begin as without one,
         now that the recipient's newest sequence is `floor`."""
-        if self.state is State.BEHIND:
+        if self.state is BEHIND:
             self.cursor, self.floor = None, floor
 
     def close(self, ending: Ending) -> None:
         """The stream is over: nothing more is kept and every offer is dropped."""
-        if self.state is State.CLOSED:
+        if self.state is CLOSED:
             return
-        self.state = State.CLOSED
+        self.state = CLOSED
         self.ending = ending
         self._mailbox = None
         self.ring()

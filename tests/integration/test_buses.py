@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -27,8 +27,8 @@ class Ear:
     heard: list[tuple[int, bytes]] = field(default_factory=list)
     gaps: int = 0
 
-    def received(self, recipient_id: int, message: bytes) -> None:
-        self.heard.append((recipient_id, message))
+    def received(self, messages: Sequence[tuple[int, bytes]]) -> None:
+        self.heard += messages
 
     def gap(self) -> None:
         self.gaps += 1

@@ -71,7 +71,7 @@ def event(recipient_id: int, sequence: int) -> Event:
 
 def test_an_event_reaches_every_stream_of_its_recipient_and_nobody_else(hub: Hub) -> None:
     harry, other_harry, gitau = joined(hub, 1), joined(hub, 1), joined(hub, 2)
-    hub.received(1, message(event(1, 1)))
+    hub.received([(1, message(event(1, 1)))])
     assert harry.take() == other_harry.take() == [event(1, 1)]
     assert gitau.take() == []
 
@@ -143,19 +143,19 @@ async def test_a_subscription_outlives_the_last_stream_for_a_while(
 )
 def test_garbage_is_dropped_and_counted(hub: Hub, garbage: bytes) -> None:
     subscriber = joined(hub, 1)
-    hub.received(1, garbage)
+    hub.received([(1, garbage)])
     assert hub.counts["garbage"] == 1
     assert subscriber.state is State.LIVE
-    hub.received(1, message(event(1, 1)))
+    hub.received([(1, message(event(1, 1)))])
     assert subscriber.take() == [event(1, 1)]
 
 
 def test_what_is_not_taken_is_counted_by_its_cause(hub: Hub) -> None:
     subscriber = joined(hub, 1)
-    hub.received(2, message(event(2, 1)))
-    hub.received(1, message(event(1, 1), event(1, 1), event(1, 5), event(1, 6)))
+    hub.received([(2, message(event(2, 1)))])
+    hub.received([(1, message(event(1, 1), event(1, 1), event(1, 5), event(1, 6)))])
     subscriber.close(Ending.LEFT)
-    hub.received(1, message(event(1, 7)))
+    hub.received([(1, message(event(1, 7)))])
     assert hub.counts == {"nobody": 1, "repeated": 1, "gap": 1, "heard": 1, "closed": 1}
 
 
@@ -163,7 +163,7 @@ def test_a_signal_reaches_who_is_live_and_no_other_recipient(hub: Hub) -> None:
     live, behind, another = joined(hub, 1), joined(hub, 1), joined(hub, 2)
     behind.fall_behind()
     signal = Signal.make(1, "typing", {"from": "harry"}, 1.0)
-    hub.received(1, message(event(1, 1), signal))
+    hub.received([(1, message(event(1, 1), signal))])
     assert [one.frame for one in live.take()] == [event(1, 1).frame, signal.frame]
     assert another.take() == []
     assert hub.counts == {"heard": 1, "signals": 1, "missed": 1}
@@ -171,7 +171,7 @@ def test_a_signal_reaches_who_is_live_and_no_other_recipient(hub: Hub) -> None:
 
 def test_the_end_of_a_sign_in_ends_its_streams_only(hub: Hub) -> None:
     ended, kept, elsewhere = joined(hub, 1, 10), joined(hub, 1, 11), joined(hub, 2, 10)
-    hub.received(1, message(event(1, 1), Ended(1, (10, 12))))
+    hub.received([(1, message(event(1, 1), Ended(1, (10, 12))))])
     assert (ended.state, ended.ending) == (State.CLOSED, Ending.SIGNED_OUT)
     assert kept.take() == [event(1, 1)]
     assert kept.state is elsewhere.state is State.LIVE
@@ -207,4 +207,33 @@ def test_lateness_is_measured_of_every_write_until_there_are_many() -> None:
     for _ in range(10 * MEASURED_EACH):
         hub.wrote([Event(1, 1, "note", None, time.time())])
     assert sum(hub.lateness.counts) == MEASURED_MOST + 10
-    assert hub.counts["delivered"] == MEASURED_MOST + 10 * MEASURED_EACH
+    assert hub.delivered == MEASURED_MOST + 10 * MEASURED_EACH
+
+
+def test_a_door_is_told_once_when_all_that_came_together_was_offered(hub: Hub) -> None:
+    harry, gitau = joined(hub, 1), joined(hub, 2)
+    told: list[list[bool]] = []
+
+    def all_received() -> None:
+        told.append([hub.receiving, bool(harry.take()), bool(gitau.take())])
+
+    hub.all_received = all_received
+    hub.received([(1, message(event(1, 1))), (3, b"nobody's"), (2, message(event(2, 1)))])
+    assert told == [[False, True, True]]
+
+
+def test_after_a_fault_while_it_offers_the_doors_still_hear_of_what_comes(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harry = joined(hub, 1)
+
+    def fail(_event: Event) -> None:
+        raise RuntimeError("a fault of ours")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Subscriber, "offer", lambda self, event: fail(event))
+        with pytest.raises(RuntimeError):
+            hub.received([(1, message(event(1, 1)))])
+    assert not hub.receiving
+    hub.received([(1, message(event(1, 1)))])
+    assert harry.take() == [event(1, 1)]

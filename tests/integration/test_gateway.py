@@ -1,0 +1,93 @@
+"""Inside one gateway process: when streams are written to, and that a fault stays with its own."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from notifier.engine import Engine
+from notifier.events import Event, to_bus
+from notifier.gateway import Gateway
+from notifier.gateway_connection import Connection
+from notifier.subscriber import Subscriber
+
+
+class Sink:
+    """As much of a transport as a stream needs."""
+
+    def __init__(self, fails: bool = False) -> None:
+        self.written = b""
+        self.aborted = False
+        self._fails = fails
+
+    def write(self, data: bytes) -> None:
+        if self._fails:
+            raise RuntimeError("a fault of ours")
+        self.written += data
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+def stream(gateway: Gateway, recipient_id: int, sink: Sink) -> Connection:
+    """A stream that has begun and is live."""
+    connection = gateway.connection()
+    connection._transport = cast(asyncio.Transport, sink)
+    connection.ends_at = float("inf")
+    subscriber = Subscriber(recipient_id, 1, 0, connection._ring)
+    connection._subscriber = subscriber
+    gateway.hub.join(subscriber)
+    assert subscriber.caught_up(0, complete=True)
+    return connection
+
+
+def message(recipient_id: int, *sequences: int) -> bytes:
+    (only,) = to_bus([Event(recipient_id, n, "note", n, 1.0) for n in sequences])
+    return only
+
+
+@pytest.fixture
+async def gateway(engine: Engine) -> Any:
+    gateway = Gateway(engine, streams_most=10)
+    yield gateway
+    await gateway.close()
+
+
+async def test_what_the_bus_brings_is_written_before_anything_else_has_its_turn(
+    gateway: Gateway,
+) -> None:
+    one, other = Sink(), Sink()
+    stream(gateway, 1, one)
+    stream(gateway, 2, other)
+    gateway.hub.received([(1, message(1, 1)), (2, message(2, 1, 2))])
+    assert one.written.count(b"event: note") == 1
+    assert other.written.count(b"event: note") == 2
+
+
+async def test_a_fault_with_one_stream_ends_that_stream_and_no_other(gateway: Gateway) -> None:
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _loop, told: faults.append(told["exception"])
+    )
+    broken, sound = Sink(fails=True), Sink()
+    stream(gateway, 1, broken)
+    stream(gateway, 2, sound)
+    gateway.hub.received([(1, message(1, 1)), (2, message(2, 1))])
+    assert broken.aborted and not sound.aborted
+    assert sound.written.count(b"event: note") == 1
+    assert [str(fault) for fault in faults] == ["a fault of ours"]
+    gateway.hub.received([(2, message(2, 2))])
+    assert sound.written.count(b"event: note") == 2
+
+
+async def test_what_nobody_brought_is_done_in_the_turns_end(gateway: Gateway) -> None:
+    """A stream that falls behind outside of the bus's call (reconcile does it) is still served."""
+    sink = Sink()
+    connection = stream(gateway, 1, sink)
+    assert connection._subscriber is not None
+    assert connection._subscriber.offer(Event(1, 1, "note", 1, 1.0)).value == "taken"
+    assert not sink.written
+    await asyncio.sleep(0)
+    assert sink.written.count(b"event: note") == 1

@@ -1,0 +1,62 @@
+"""What a listener makes of Redis' bytes, however they were cut on their way."""
+
+from __future__ import annotations
+
+import pytest
+
+from notifier.redis_listener import RedisListener
+
+
+class Told:
+    """What a listener says, in its order."""
+
+    def __init__(self) -> None:
+        self.said: list[object] = []
+        self.listener = RedisListener(
+            lambda replies: self.said.append([(channel, data) for _, channel, data in replies]),
+            lambda channel: self.said.append(("confirmed", channel)),
+            lambda what: self.said.append(("moved", what)),
+            lambda reason: self.said.append(("lost", reason)),
+        )
+
+
+def message(channel: bytes, data: bytes) -> bytes:
+    return b"*3\r\n$7\r\nmessage\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n" % (
+        len(channel),
+        channel,
+        len(data),
+        data,
+    )
+
+
+CONFIRMED = b"*3\r\n$9\r\nsubscribe\r\n$1\r\nb\r\n:2\r\n"
+PONG = b"*2\r\n$4\r\npong\r\n$0\r\n\r\n"
+ONE, TWO, THREE = message(b"a", b"1"), message(b"a", b"2"), message(b"b", b"3")
+
+
+async def test_messages_that_come_together_are_told_together() -> None:
+    told = Told()
+    told.listener.data_received(ONE + TWO + THREE)
+    told.listener.data_received(ONE)
+    assert told.said == [[(b"a", b"1"), (b"a", b"2"), (b"b", b"3")], [(b"a", b"1")]]
+
+
+async def test_what_comes_between_messages_is_told_between_them() -> None:
+    told = Told()
+    told.listener.data_received(ONE + CONFIRMED + PONG + THREE)
+    assert told.said == [[(b"a", b"1")], ("confirmed", b"b"), [(b"b", b"3")]]
+
+
+@pytest.mark.parametrize("cut", range(1, len(ONE + CONFIRMED + TWO)))
+async def test_the_order_holds_wherever_the_bytes_were_cut(cut: int) -> None:
+    told, data = Told(), ONE + CONFIRMED + TWO
+    told.listener.data_received(data[:cut])
+    told.listener.data_received(data[cut:])
+    assert told.said == [[(b"a", b"1")], ("confirmed", b"b"), [(b"a", b"2")]]
+
+
+async def test_what_was_heard_before_garbage_is_told() -> None:
+    told = Told()
+    told.listener.data_received(ONE + b"?garbage\r\n")
+    assert [(b"a", b"1")] in told.said
+    assert any(isinstance(one, tuple) and one[0] == "lost" for one in told.said)
