@@ -41,6 +41,9 @@ class Bus(Protocol):
         it now (it says `gap()` once it can). None means that it holds already.
         """
 
+    async def settle(self, seconds: float) -> None:
+        """Ask now for whoever was subscribed to, and wait for the confirmation, at most so long."""
+
     def unsubscribe(self, recipient_id: int) -> None:
         """Hear a recipient no more."""
 
@@ -82,6 +85,9 @@ class MemoryBus:
     def subscribe(self, recipient_id: int) -> asyncio.Future[None] | None:
         self._subscribed.add(recipient_id)
         return None
+
+    async def settle(self, seconds: float) -> None:
+        pass
 
     def unsubscribe(self, recipient_id: int) -> None:
         self._subscribed.discard(recipient_id)

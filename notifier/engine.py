@@ -42,6 +42,9 @@ CATCH_UP_WAITING_MOST = 100_000
 GATHER_SECONDS = 0.01
 # The same for a request by a person, who waits for its answer.
 PAGE_GATHER_SECONDS = 0.001
+# How long look-ups of streams wait for the bus to confirm, which takes it a millisecond. Whoever is
+# not confirmed by then reads what may have been missed meanwhile, at the price of a query.
+SETTLE_SECONDS = 0.05
 # Random shares of a period, so that streams and processes do not meet: a stream's age is spread
 # by this much both ways, a timer comes up to twice as much early and never late.
 JITTER = 0.2
@@ -77,7 +80,13 @@ class Engine:
         # Of the web door. Load tests come from one address: the switch for them lifts this too.
         self.addresses = Addresses(settings.streams_per_address if settings.limits_on else 0)
         self.sign_ins = sign_ins.SignIns(self.database, gather_seconds=PAGE_GATHER_SECONDS)
-        self.stream_sign_ins = sign_ins.SignIns(self.database, gather_seconds=GATHER_SECONDS)
+        # A stream joins the hub before it is looked up, and is current at once if the bus had
+        # confirmed it by then.
+        self.stream_sign_ins = sign_ins.SignIns(
+            self.database,
+            gather_seconds=GATHER_SECONDS,
+            first=lambda: self.bus.settle(SETTLE_SECONDS),
+        )
         self.sending = Sending(
             self.database,
             self.publish,

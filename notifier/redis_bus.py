@@ -77,6 +77,11 @@ class RedisBus:
             return None
         return node.subscriptions.add(channel, recipient_id)
 
+    async def settle(self, seconds: float) -> None:
+        newest = [node.subscriptions.send() for node in self._nodes.values()]
+        if waiting := [future for future in newest if future is not None]:
+            await asyncio.wait(waiting, timeout=seconds)
+
     def unsubscribe(self, recipient_id: int) -> None:
         channel = self._channel(recipient_id)
         self._homeless.pop(channel, None)

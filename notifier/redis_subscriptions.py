@@ -11,8 +11,9 @@ from redis.crc import key_slot
 
 from notifier.redis_listener import RedisListener
 
-# How long a subscription waits for others; a stream's look-up gathers for longer than that.
-GATHER_SECONDS = 0.001
+# How long a subscription waits for others, unless somebody has them sent before (`send`): a trip
+# to Redis and back costs more than what it asks for.
+GATHER_SECONDS = 0.01
 
 
 class Subscriptions:
@@ -24,6 +25,7 @@ class Subscriptions:
         self._unconfirmed: dict[bytes, asyncio.Future[None]] = {}
         self._to_subscribe: list[bytes] = []
         self._to_unsubscribe: list[bytes] = []
+        self._sending: asyncio.TimerHandle | None = None
         self._listener: RedisListener | None = None
 
     def add(self, channel: bytes, recipient_id: int) -> asyncio.Future[None] | None:
@@ -76,11 +78,24 @@ class Subscriptions:
 
     def _soon(self, waiting: list[bytes], channel: bytes) -> None:
         # Subscriptions that come together go out as one command.
-        if not self._to_subscribe and not self._to_unsubscribe:
-            asyncio.get_running_loop().call_later(GATHER_SECONDS, self._send)
+        if self._sending is None:
+            loop = asyncio.get_running_loop()
+            self._sending = loop.call_later(GATHER_SECONDS, self._send)
         waiting.append(channel)
 
+    def send(self) -> asyncio.Future[None] | None:
+        """Ask now for what waits to be asked for.
+
+        The future is done when everything so far is confirmed, for Redis answers in order; None
+        when it is already.
+        """
+        if self._sending is not None:
+            self._sending.cancel()
+            self._send()
+        return next(reversed(self._unconfirmed.values()), None)
+
     def _send(self) -> None:
+        self._sending = None
         subscribe, self._to_subscribe = self._to_subscribe, []
         unsubscribe, self._to_unsubscribe = self._to_unsubscribe, []
         if self._listener is None:

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, delete, insert, select, update
@@ -38,6 +38,7 @@ SIGN_INS_PER_PERSON = 50
 # Look-ups of one query, well below SQLite's 32,766 and PostgreSQL's 32,767 parameters.
 LOOKUP_MOST = 500
 LOOKUP_WAITING_MOST = 50_000
+First = Callable[[], Awaitable[None]]
 
 
 class SignedIn(NamedTuple):
@@ -55,17 +56,14 @@ class SignedIn(NamedTuple):
 
 
 def person_of(auth_id: str) -> int | None:
-    """Whose sign-in an `auth_id` is; it says so itself, and its cookie is signed.
-
-    So a stream can be registered before its sign-in is looked up.
-    """
+    """Whose sign-in an `auth_id` is; it says so itself, and its cookie is signed: so a stream can
+    be registered before its sign-in is looked up."""
     person_id, separator, _ = auth_id.partition(".")
     return int(person_id) if separator and person_id.isdecimal() else None
 
 
 def hash_auth_id(auth_id: str) -> str:
-    """The form in which a sign-in's secret is stored: SHA-256, which suffices for 256 random
-    bits."""
+    """How a sign-in's secret is stored: SHA-256, which suffices for 256 random bits."""
     return hashlib.sha256(auth_id.encode()).hexdigest()
 
 
@@ -86,10 +84,14 @@ _FIND = ByDialect(
 
 
 class SignIns:
-    """Finds who is signed in; look-ups that come at the same time share one query."""
+    """Finds who is signed in; look-ups that come at the same time share one query, before which
+    `first` is waited for."""
 
-    def __init__(self, database: Database, *, gather_seconds: float = 0) -> None:
+    def __init__(
+        self, database: Database, *, gather_seconds: float = 0, first: First | None = None
+    ) -> None:
         self._database = database
+        self._first = first
         self.lookups: Together[str, SignedIn | None] = Together(
             self._find_all,
             most=LOOKUP_MOST,
@@ -106,6 +108,8 @@ class SignIns:
 
     async def _find_all(self, auth_ids: Sequence[str]) -> list[SignedIn | None]:
         hashes = [hash_auth_id(auth_id) for auth_id in auth_ids]
+        if self._first is not None:
+            await self._first()
         read_at = asyncio.get_running_loop().time()
         query = _FIND(self._database.dialect, {"hashes": set(hashes)}, now=time.time())
         rows = await self._database.fetch(*query)

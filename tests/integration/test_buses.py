@@ -98,6 +98,19 @@ async def test_once_a_subscription_is_confirmed_everything_is_heard(wire: Wire) 
     assert wire.listener.trouble == "" == wire.speaker.trouble
 
 
+async def test_once_it_has_settled_every_subscription_so_far_is_confirmed(wire: Wire) -> None:
+    for round_of in range(1, 40, 10):
+        recipients = range(round_of, round_of + 10)
+        confirmations = [wire.listener.subscribe(recipient) for recipient in recipients]
+        async with asyncio.timeout(10):
+            await wire.listener.settle(10)
+        assert all(future is None or future.done() for future in confirmations)
+        # Also with nothing to wait for.
+        await wire.listener.settle(10)
+    wire.speaker.publish(31, b"heard")
+    await wire.ear.hears((31, b"heard"))
+
+
 async def test_nobody_hears_what_is_for_another(wire: Wire) -> None:
     await wire.subscribed(1, 3)
     for recipient in (2, 1, 12, 3, -1):

@@ -154,6 +154,23 @@ async def test_a_frozen_redis_is_noticed_and_nobody_waits_for_it(
     await until(lambda: (1, b"thawed") in ear.heard, "it is heard again")
 
 
+async def test_settling_waits_no_longer_than_it_is_told_for_a_frozen_redis(
+    own_redis: RedisServer, connect: Connect
+) -> None:
+    bus, _ = await connect(own_redis.url)
+    os.kill(own_redis.pid, signal.SIGSTOP)
+    try:
+        confirmed = bus.subscribe(1)
+        began = time.monotonic()
+        await bus.settle(0.05)
+        assert time.monotonic() - began < AT_ONCE_SECONDS
+        assert confirmed is not None and not confirmed.done()
+    finally:
+        os.kill(own_redis.pid, signal.SIGCONT)
+    await bus.settle(10)
+    assert confirmed.done()
+
+
 async def test_stopping_does_not_wait_for_a_frozen_redis(own_redis: RedisServer) -> None:
     bus = RedisBus(own_redis.url, "tests")
     await bus.start(Ear())

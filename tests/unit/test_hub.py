@@ -34,6 +34,8 @@ class NotedBus:
         self.heard.add(recipient_id)
         return self.confirmation
 
+    async def settle(self, seconds: float) -> None: ...
+
     def unsubscribe(self, recipient_id: int) -> None:
         self.heard.remove(recipient_id)
 

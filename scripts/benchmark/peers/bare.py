@@ -27,7 +27,7 @@ HEAD = (
 READY = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nready"
 BACKLOG = 4_096
 # As Notifier gathers its subscriptions.
-GATHER_SECONDS = 0.001
+GATHER_SECONDS = 0.01
 
 
 class Listener(asyncio.Protocol):
