@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 from redis.asyncio import Redis
 
+from notifier import redis_subscriptions
 from notifier.bus import Bus, MemoryBus
 from notifier.events import Event, Happened, Signal, from_bus, to_bus
 from notifier.redis_bus import RedisBus
@@ -98,7 +99,11 @@ async def test_once_a_subscription_is_confirmed_everything_is_heard(wire: Wire) 
     assert wire.listener.trouble == "" == wire.speaker.trouble
 
 
-async def test_once_it_has_settled_every_subscription_so_far_is_confirmed(wire: Wire) -> None:
+async def test_once_it_has_settled_every_subscription_so_far_is_confirmed(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nobody else sends them meanwhile.
+    monkeypatch.setattr(redis_subscriptions, "GATHER_SECONDS", 60.0)
     for round_of in range(1, 40, 10):
         recipients = range(round_of, round_of + 10)
         confirmations = [wire.listener.subscribe(recipient) for recipient in recipients]

@@ -91,3 +91,19 @@ async def test_what_nobody_brought_is_done_in_the_turns_end(gateway: Gateway) ->
     assert not sink.written
     await asyncio.sleep(0)
     assert sink.written.count(b"event: note") == 1
+
+
+async def test_the_bus_has_confirmed_who_joined_before_they_are_looked_up(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a stream whose cursor is current then has missed nothing, and reads nothing."""
+    queries_when_settled = []
+
+    async def settle(_seconds: float) -> None:
+        queries_when_settled.append(engine.database.queries)
+
+    monkeypatch.setattr(engine.bus, "settle", settle)
+    before = engine.database.queries
+    assert await engine.stream_sign_ins.find("1.nobody") is None
+    assert queries_when_settled == [before]
+    assert engine.database.queries == before + 1
