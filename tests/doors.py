@@ -84,6 +84,15 @@ class Door:
 
         await until(as_many, f"{number} streams at the {self.name}", within)
 
+    async def live(self, number: int) -> None:
+        """Wait until exactly `number` streams are open here and none of them is behind."""
+
+        async def all_live() -> bool:
+            figures = await self.metrics()
+            return figures["notifier_streams"] == number and not figures["notifier_streams_behind"]
+
+        await until(all_live, f"{number} live streams at the {self.name}")
+
     @asynccontextmanager
     async def unharmed(self, within: float = CEILING_SECONDS) -> AsyncIterator[None]:
         """Whatever is done inside: afterwards every count is back and the door still opens."""
