@@ -64,8 +64,9 @@ async def test_writers_of_both_kinds_wait_for_each_other(engine: Engine) -> None
     assert sorted(taken) == list(range(1, 41))
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_one_that_waits_for_something_else_is_refused_and_undone(engine: Engine) -> None:
-    """It would wait on a thread that has no loop. (SQLite's way; the open one may wait.)"""
+    """It would wait on a thread that has no loop; on PostgreSQL it has one."""
     await add_people(engine.database, "harry")
 
     async def waits(connection: AsyncConnection) -> None:
