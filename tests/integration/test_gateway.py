@@ -56,14 +56,17 @@ async def gateway(engine: Engine) -> Any:
 
 
 async def test_what_the_bus_brings_is_written_before_anything_else_has_its_turn(
-    gateway: Gateway,
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    turns: list[None] = []
+    monkeypatch.setattr(gateway, "answer_rung_soon", lambda: turns.append(None))
     one, other = Sink(), Sink()
     stream(gateway, 1, one)
     stream(gateway, 2, other)
     gateway.hub.received([(1, message(1, 1)), (2, message(2, 1, 2))])
     assert one.written.count(b"event: note") == 1
     assert other.written.count(b"event: note") == 2
+    assert not turns, "the loop need not go round once more for it"
 
 
 async def test_a_fault_with_one_stream_ends_that_stream_and_no_other(gateway: Gateway) -> None:
