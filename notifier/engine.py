@@ -80,8 +80,8 @@ class Engine:
         # Of the web door. Load tests come from one address: the switch for them lifts this too.
         self.addresses = Addresses(settings.streams_per_address if settings.limits_on else 0)
         self.sign_ins = sign_ins.SignIns(self.database, gather_seconds=PAGE_GATHER_SECONDS)
-        # A stream joins the hub before it is looked up, and is current at once if the bus had
-        # confirmed it by then.
+        # A stream of the gateway joins the hub before it is looked up, and is current at once if
+        # the bus had confirmed it by then.
         self.stream_sign_ins = sign_ins.SignIns(
             self.database,
             gather_seconds=GATHER_SECONDS,
