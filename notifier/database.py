@@ -10,6 +10,7 @@ the second overwrites the first without an error; with `BEGIN IMMEDIATE` they qu
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -21,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from notifier import sqlite_driver
 from notifier.errors import Unavailable
-from notifier.models import AnyRow, AnySelect
+from notifier.models import AnySelect
 from notifier.settings import Settings
 from notifier.sqlite_trips import Result, Trips, Work
 
@@ -56,7 +57,9 @@ class Database:
         event.listen(self.engine.sync_engine, "before_cursor_execute", self._count)
         self._trips: Trips | None = None
         if self.is_sqlite:
-            self._trips = Trips(url, settings.database_timeout_seconds, self._prepare_trips)
+            self._trips = Trips(
+                url, settings.database_timeout_seconds, self._prepare_trips, self._count
+            )
         # Our own writers queue here, first come first served, instead of polling SQLite's lock.
         self._writer = asyncio.Lock()
         # Loop time at which a writer of ours last gave up waiting for another program's.
@@ -77,8 +80,10 @@ class Database:
             async with connection.begin():
                 yield connection
 
-    async def fetch(self, query: AnySelect, parameters: dict[str, Any]) -> Sequence[AnyRow]:
+    async def fetch(self, query: AnySelect, parameters: dict[str, Any]) -> Sequence[Sequence[Any]]:
         """The rows of one query, which sees one snapshot by itself: cheaper than `read`.
+
+        Numbers and texts only, by their places: on SQLite the driver's own rows.
 
         Raises `Unavailable` as `read` does.
         """
@@ -130,7 +135,7 @@ class Database:
                 raise Unavailable()
             yield
         except DBAPIError as error:
-            if _sqlite_code(error) == SQLITE_BUSY:
+            if _sqlite_code(error.orig) == SQLITE_BUSY:
                 self._locked_at = loop.time()
             raise
         finally:
@@ -166,17 +171,21 @@ async def _translated() -> AsyncIterator[None]:
         if _passes(error):
             raise Unavailable() from error
         raise
+    except sqlite3.Error as error:
+        if _sqlite_code(error) in _SQLITE_PASSING:
+            raise Unavailable() from error
+        raise
 
 
-def _sqlite_code(error: DBAPIError) -> int | None:
-    code = getattr(error.orig, "sqlite_errorcode", None)
+def _sqlite_code(error: BaseException | None) -> int | None:
+    code = getattr(error, "sqlite_errorcode", None)
     return None if code is None else int(code) & _SQLITE_PRIMARY
 
 
 def _passes(error: DBAPIError) -> bool:
     if error.connection_invalidated:
         return True
-    sqlite_code = _sqlite_code(error)
+    sqlite_code = _sqlite_code(error.orig)
     if sqlite_code is not None:
         return sqlite_code in _SQLITE_PASSING
     sqlstate = getattr(error.orig, "sqlstate", None)

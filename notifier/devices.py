@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from notifier.errors import NotFound
 from notifier.events import Ended
 from notifier.models import SignIn
-from notifier.sign_ins import SignedIn
+from notifier.signed_in import SignedIn
 
 # Every browser says that it is some others too; the first of these that it says is what it is.
 # A library that knows thousands would be one more thing to keep current for a line of text.

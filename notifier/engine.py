@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from notifier import notifications, pruning, pushes, sign_ins
+from notifier import notifications, pruning, pushes, sign_ins, signed_in
 from notifier.addresses import Addresses
 from notifier.bus import Bus, MemoryBus
 from notifier.database import Database
@@ -79,10 +79,10 @@ class Engine:
         self.hub = Hub(self.bus, streams_per_person=settings.streams_per_person)
         # Of the web door. Load tests come from one address: the switch for them lifts this too.
         self.addresses = Addresses(settings.streams_per_address if settings.limits_on else 0)
-        self.sign_ins = sign_ins.SignIns(self.database, gather_seconds=PAGE_GATHER_SECONDS)
+        self.sign_ins = signed_in.SignIns(self.database, gather_seconds=PAGE_GATHER_SECONDS)
         # A stream of the gateway joins the hub before it is looked up, and is current at once if
         # the bus had confirmed it by then.
-        self.stream_sign_ins = sign_ins.SignIns(
+        self.stream_sign_ins = signed_in.SignIns(
             self.database,
             gather_seconds=GATHER_SECONDS,
             first=lambda: self.bus.settle(SETTLE_SECONDS),
@@ -185,7 +185,7 @@ class Engine:
                 if subscriber.sign_in_id
             ]
             ids = {subscriber.sign_in_id for subscriber in portion}
-            short += self.hub.compare(await sign_ins.positions(self.database, ids), portion)
+            short += self.hub.compare(await signed_in.positions(self.database, ids), portion)
         self.reconciled_at = loop.time()
         if not short:
             return

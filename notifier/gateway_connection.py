@@ -16,7 +16,7 @@ from notifier.gateway_answers import NOT_ALLOWED, OTHER_ORIGIN, SIGN_IN
 from notifier.gateway_request import OneRequest
 from notifier.http1 import Wanted, cookie_value, query_value
 from notifier.notifications import Backlog, ReadFrom
-from notifier.sign_ins import SignedIn, person_of
+from notifier.signed_in import SignedIn, person_of
 from notifier.stream import CATCH_UP_RETRY_SECONDS, caught_up, farewell
 from notifier.subscriber import BEHIND, CLOSED, LIVE, Ending, Subscriber
 

@@ -24,7 +24,7 @@ from notifier.models import Conversation, Message, Notification, Report, Tie, Us
 from notifier.notifications import store
 from notifier.numbering import allot_all
 from notifier.passwords import Passwords
-from notifier.sign_ins import SignedIn
+from notifier.signed_in import SignedIn
 
 # Well below SQLite's 32,766 parameters of one statement, at two a row.
 AT_ONCE = 5_000

@@ -1,4 +1,4 @@
-"""Sign-ins: one row for each signed-in browser, and who stands behind a cookie.
+"""Sign-ins: one row for each signed-in browser, from its beginning to its end.
 
 The cookie holds a random `auth_id`; the table holds its hash. A sign-in is over when its row is
 gone or expired, and whoever ends one publishes an `Ended` so that its streams end too.
@@ -6,115 +6,28 @@ gone or expired, and whoever ends one publishes an `Ended` so that its streams e
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import NamedTuple
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier.accounts import SUSPENDED, check_password, username_key
 from notifier.database import Database
-from notifier.errors import Forbidden, Refused, Unavailable
+from notifier.errors import Forbidden, Refused
 from notifier.events import Ended
 from notifier.models import SignIn, User
-from notifier.one_of import ByDialect
 from notifier.passwords import Passwords
-from notifier.together import Together
+from notifier.signed_in import SignedIn, hash_auth_id
 
 # Enough that a token cannot be guessed (256 bits), as Python's `secrets` documents.
 AUTH_ID_BYTES = 32
-# Far longer than any token of ours: what is longer is not even hashed.
-AUTH_ID_MAX_CHARACTERS = 80
 REMEMBERED_SECONDS = 30 * 24 * 3600
 # A browser forgets a session cookie when it closes, but some never close.
 SESSION_SECONDS = 24 * 3600
 BROWSER_MAX_CHARACTERS = 200
 # The oldest sign-ins of a person beyond this are ended by a new one.
 SIGN_INS_PER_PERSON = 50
-# Look-ups of one query, well below SQLite's 32,766 and PostgreSQL's 32,767 parameters.
-LOOKUP_MOST = 500
-LOOKUP_WAITING_MOST = 50_000
-First = Callable[[], Awaitable[None]]
-
-
-class SignedIn(NamedTuple):
-    """Who makes a request: a sign-in and its person, as they were when they were read.
-
-    `read_at` is the time of the event loop just before that.
-    """
-
-    sign_in_id: int
-    person_id: int
-    username: str
-    last_seen_at: float
-    last_sequence: int
-    read_at: float
-
-
-def person_of(auth_id: str) -> int | None:
-    """Whose sign-in an `auth_id` is; it says so itself, and its cookie is signed: so a stream can
-    be registered before its sign-in is looked up."""
-    person_id, separator, _ = auth_id.partition(".")
-    return int(person_id) if separator and person_id.isdecimal() else None
-
-
-def hash_auth_id(auth_id: str) -> str:
-    """How a sign-in's secret is stored: SHA-256, which suffices for 256 random bits."""
-    return hashlib.sha256(auth_id.encode()).hexdigest()
-
-
-_FIND = ByDialect(
-    lambda one_of: (
-        select(
-            SignIn.auth_hash,
-            SignIn.id,
-            User.id.label("person_id"),
-            User.username,
-            User.last_seen_at,
-            User.last_sequence,
-        )
-        .join(User, User.id == SignIn.user_id)
-        .where(one_of(SignIn.auth_hash, "hashes"), SignIn.expires_at > bindparam("now"))
-    )
-)
-
-
-class SignIns:
-    """Finds who is signed in; look-ups that come at the same time share one query, before which
-    `first` is waited for."""
-
-    def __init__(
-        self, database: Database, *, gather_seconds: float = 0, first: First | None = None
-    ) -> None:
-        self._database = database
-        self._first = first
-        self.lookups: Together[str, SignedIn | None] = Together(
-            self._find_all,
-            most=LOOKUP_MOST,
-            waiting_most=LOOKUP_WAITING_MOST,
-            full=Unavailable,
-            gather_seconds=gather_seconds,
-        )
-
-    async def find(self, auth_id: str) -> SignedIn | None:
-        """Who signed in with `auth_id`; None when that sign-in is over or never was."""
-        if len(auth_id) > AUTH_ID_MAX_CHARACTERS:
-            return None
-        return await self.lookups.ask(auth_id)
-
-    async def _find_all(self, auth_ids: Sequence[str]) -> list[SignedIn | None]:
-        hashes = [hash_auth_id(auth_id) for auth_id in auth_ids]
-        if self._first is not None:
-            await self._first()
-        read_at = asyncio.get_running_loop().time()
-        query = _FIND(self._database.dialect, {"hashes": set(hashes)}, now=time.time())
-        rows = await self._database.fetch(*query)
-        found = {row[0]: SignedIn(row[1], row[2], row[3], row[4], row[5], read_at) for row in rows}
-        return [found.get(auth_hash) for auth_hash in hashes]
 
 
 async def sign_in(
@@ -260,21 +173,3 @@ async def remove_expired(database: Database) -> None:
     """Delete the rows of sign-ins that are over by time; their streams end by reconcile."""
     async with database.write() as connection:
         await connection.execute(delete(SignIn).where(SignIn.expires_at <= time.time()))
-
-
-_VALID = ByDialect(
-    lambda one_of: (
-        select(SignIn.id, User.last_sequence)
-        .join(User, User.id == SignIn.user_id)
-        .where(one_of(SignIn.id, "ids"), SignIn.expires_at > bindparam("now"))
-    )
-)
-
-
-async def positions(database: Database, sign_in_ids: Iterable[int]) -> dict[int, int]:
-    """Reconcile's query: the newest sequence of each sign-in's person, by sign-in.
-
-    A sign-in that is over is missing from the answer.
-    """
-    rows = await database.fetch(*_VALID(database.dialect, {"ids": sign_in_ids}, now=time.time()))
-    return {row[0]: row[1] for row in rows}

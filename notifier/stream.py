@@ -14,7 +14,7 @@ from notifier import sse
 from notifier.engine import JITTER, Engine
 from notifier.errors import Unavailable
 from notifier.notifications import Backlog, ReadFrom
-from notifier.sign_ins import SignedIn
+from notifier.signed_in import SignedIn
 from notifier.subscriber import BEHIND, CLOSED, Ending, Subscriber
 
 # A bus that does not confirm in time is as good as one that is away: reconcile covers it.

@@ -16,7 +16,7 @@ from notifier.database import Database
 from notifier.discretion import About, Told, What, may_be_told
 from notifier.errors import NotFound, TooMany, Unavailable
 from notifier.events import Signal
-from notifier.sign_ins import SignedIn
+from notifier.signed_in import SignedIn
 from notifier.together import Together
 
 TYPING = "typing"

@@ -28,7 +28,7 @@ from notifier.errors import Unavailable
 from notifier.events import Signal
 from notifier.models import AnySelect, Presence, SignIn
 from notifier.presence import Shown, State
-from notifier.sign_ins import SignedIn
+from notifier.signed_in import SignedIn
 from notifier.together import Together
 
 PRESENCE = "presence"

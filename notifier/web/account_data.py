@@ -11,7 +11,7 @@ from notifier import exports
 from notifier.errors import Refused, Unavailable
 from notifier.languages import _
 from notifier.leaving import leave
-from notifier.sign_ins import SignedIn
+from notifier.signed_in import SignedIn
 from notifier.web import limits
 from notifier.web.forms import DeleteAccountForm
 from notifier.web.rendering import page, see_other

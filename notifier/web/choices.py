@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from notifier import choices, pushes
 from notifier.errors import Refused
 from notifier.languages import _, shown
-from notifier.sign_ins import SignedIn
+from notifier.signed_in import SignedIn
 from notifier.web.rendering import see_other
 from notifier.web.sign_in import login_required, signed_in
 from notifier.web.site import site

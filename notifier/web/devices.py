@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier import devices
 from notifier.languages import _
-from notifier.sign_ins import SignedIn
+from notifier.signed_in import SignedIn
 from notifier.web.rendering import see_other
 from notifier.web.sign_in import forget, login_required, signed_in
 from notifier.web.site import site

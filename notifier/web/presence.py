@@ -13,7 +13,7 @@ from notifier.discretion import Choices
 from notifier.errors import BadRequest
 from notifier.languages import _
 from notifier.presence import State
-from notifier.sign_ins import SignedIn
+from notifier.signed_in import SignedIn
 from notifier.web import limits
 from notifier.web.query import people_named
 from notifier.web.rendering import see_other

@@ -32,7 +32,7 @@ from notifier.languages import (
     languages,
     shown,
 )
-from notifier.sign_ins import SignedIn
+from notifier.signed_in import SignedIn
 from notifier.web import assets
 from notifier.web.links import linked
 from notifier.web.sign_in import visitor

@@ -13,7 +13,7 @@ from notifier.errors import Refused, Unavailable
 from notifier.events import Happened
 from notifier.languages import Sentence, _
 from notifier.models import AnyRow
-from notifier.sign_ins import SignedIn
+from notifier.signed_in import SignedIn
 from notifier.web import limits
 from notifier.web.forms import ReportForm
 from notifier.web.query import people_named

@@ -13,7 +13,7 @@ from quart import Blueprint, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier.languages import Sentence
-from notifier.sign_ins import SignedIn
+from notifier.signed_in import SignedIn
 from notifier.web import account_data, choices, devices, presence, safety
 from notifier.web.rendering import page, standing
 from notifier.web.sign_in import login_required, signed_in

@@ -20,7 +20,8 @@ from notifier import accounts
 from notifier.cookies import CookieReader, cookie_name
 from notifier.errors import Refused, Unavailable
 from notifier.settings import Settings
-from notifier.sign_ins import REMEMBERED_SECONDS, SignedIn
+from notifier.sign_ins import REMEMBERED_SECONDS
+from notifier.signed_in import SignedIn
 from notifier.web.site import site
 
 log = structlog.get_logger("notifier.web")

@@ -19,7 +19,7 @@ from notifier.database import Database
 from notifier.engine import Engine
 from notifier.models import User
 from notifier.settings import Settings
-from notifier.sign_ins import SignedIn
+from notifier.signed_in import SignedIn
 from tests.databases import OPTION
 from tests.doors import Doors, open_doors
 from tests.person import Person

@@ -17,7 +17,7 @@ from notifier.errors import NotFound, TooMany
 from notifier.events import Event
 from notifier.models import Message, Notification, Presence, User
 from notifier.presence import State
-from notifier.sign_ins import SignedIn
+from notifier.signed_in import SignedIn
 from notifier.subscriber import Subscriber
 from notifier.whereabouts import Said
 from tests.event_source import EventSource

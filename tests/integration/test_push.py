@@ -15,7 +15,7 @@ from notifier.drafts import draft
 from notifier.engine import Engine
 from notifier.models import PushSubscription
 from notifier.pusher import Pusher
-from notifier.sign_ins import SignedIn
+from notifier.signed_in import SignedIn
 from notifier.subscriber import Subscriber
 from tests.conftest import Serve
 from tests.integration.conftest import StartEngine, add_people, both, signed_in

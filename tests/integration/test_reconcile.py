@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 import pytest
 
-from notifier import sign_ins
+from notifier import signed_in
 from notifier.database import Database
 from notifier.engine import Engine
 from notifier.subscriber import Subscriber
-from tests.integration.conftest import add_people, signed_in
+from tests.integration.conftest import add_people
+from tests.integration.conftest import signed_in as sign_in
 
 
 async def test_who_becomes_known_while_reconcile_asks_is_not_signed_out(
@@ -18,19 +19,19 @@ async def test_who_becomes_known_while_reconcile_asks_is_not_signed_out(
 ) -> None:
     """Seen with a slow database: a stream joins first and learns its sign-in a moment later."""
     (gitau,) = await add_people(engine.database, "gitau")
-    who = await signed_in(engine, gitau)
+    who = await sign_in(engine, gitau)
     known = Subscriber(gitau, who.sign_in_id, 0, lambda: None)
     unknown = Subscriber(gitau, 0, 0, lambda: None)
     for subscriber in (known, unknown):
         engine.hub.join(subscriber)
-    ask = sign_ins.positions
+    ask = signed_in.positions
 
     async def ask_slowly(database: Database, ids: Iterable[int]) -> dict[int, int]:
         found = await ask(database, [one for one in ids if one != unknown.sign_in_id])
         unknown.sign_in_id = who.sign_in_id + 1
         return found
 
-    monkeypatch.setattr(sign_ins, "positions", ask_slowly)
+    monkeypatch.setattr(signed_in, "positions", ask_slowly)
     await engine.reconcile()
     assert unknown.sign_in_id, "the precondition: it became known meanwhile"
     assert known.ending is None

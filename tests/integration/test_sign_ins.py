@@ -12,13 +12,14 @@ import time_machine
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from notifier import accounts, passwords, sign_ins
+from notifier import accounts, passwords, sign_ins, signed_in
 from notifier.engine import DAY_SECONDS, Engine
 from notifier.errors import Refused, Unavailable
 from notifier.events import Ended
 from notifier.models import SignIn, User
 from notifier.passwords import Passwords
-from notifier.sign_ins import SIGN_INS_PER_PERSON, hash_auth_id
+from notifier.sign_ins import SIGN_INS_PER_PERSON
+from notifier.signed_in import hash_auth_id
 from tests.integration.conftest import StartEngine, add_people, both, together
 
 PASSWORD = "correct horse 9"
@@ -104,12 +105,12 @@ async def test_a_sign_in_ends_with_its_time(
         clock.shift(days * DAY_SECONDS - 1)
         who = await engine.sign_ins.find(auth_id)
         assert who is not None
-        valid = await sign_ins.positions(engine.database, [who.sign_in_id])
+        valid = await signed_in.positions(engine.database, [who.sign_in_id])
         assert valid == {who.sign_in_id: 0}
         await sign_ins.remove_expired(engine.database)
         clock.shift(1)
         assert await engine.sign_ins.find(auth_id) is None
-        assert await sign_ins.positions(engine.database, [who.sign_in_id]) == {}
+        assert await signed_in.positions(engine.database, [who.sign_in_id]) == {}
         async with engine.database.read() as connection:
             assert await ids(connection) == [who.sign_in_id], "the precondition: not yet removed"
         await sign_ins.remove_expired(engine.database)
@@ -201,9 +202,9 @@ async def test_reconciles_question_covers_any_number_of_streams(
     engine: Engine, plain: PlainPasswords, gitau: int
 ) -> None:
     await entered(engine, plain)
-    many = [*range(1, sign_ins.LOOKUP_MOST * 2 + 10)]
-    assert await sign_ins.positions(engine.database, many) == {1: 0}
-    assert await sign_ins.positions(engine.database, []) == {}
+    many = [*range(1, signed_in.LOOKUP_MOST * 2 + 10)]
+    assert await signed_in.positions(engine.database, many) == {1: 0}
+    assert await signed_in.positions(engine.database, []) == {}
 
 
 async def test_a_name_and_an_address_belong_to_one_person(

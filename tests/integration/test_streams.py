@@ -22,7 +22,7 @@ from notifier.events import Ended, Event
 from notifier.models import SignIn
 from notifier.notifications import BACKLOG_ROWS, New
 from notifier.settings import Settings
-from notifier.sign_ins import SignedIn, SignIns
+from notifier.signed_in import SignedIn, SignIns
 from notifier.stream import web_stream
 from notifier.subscriber import MAILBOX_EVENTS
 from tests.event_source import EventSource, Received

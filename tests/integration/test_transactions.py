@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import JSON, bindparam, func, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifier.engine import Engine
+from notifier.errors import Unavailable
 from notifier.models import User
 from tests.integration.conftest import add_people, both
 
@@ -78,3 +80,46 @@ async def test_one_that_waits_for_something_else_is_refused_and_undone(engine: E
     with pytest.raises(AssertionError, match="nothing but its own statements"):
         await engine.database.write_at_once(waits)
     assert await engine.database.write_at_once(one_more) == 1
+
+
+FIND = select(User.id, User.username, User.last_event_at, User.last_sequence + 5).where(
+    User.username_key == bindparam("name")
+)
+
+
+@both
+async def test_a_query_by_itself_brings_numbers_and_texts(engine: Engine) -> None:
+    """On SQLite the driver is asked, on PostgreSQL SQLAlchemy; constants go along on both."""
+    harry, gitau = await add_people(engine.database, "harry", "gitau")
+    before = engine.database.queries
+    for name, person_id in (("harry", harry), ("gitau", gitau)):
+        (row,) = await engine.database.fetch(FIND, {"name": name})
+        assert list(row) == [person_id, name, 0.0, 5]
+    assert await engine.database.fetch(FIND, {"name": "nobody"}) == []
+    assert engine.database.queries == before + 3
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_what_the_driver_cannot_bring_is_refused(engine: Engine) -> None:
+    with pytest.raises(AssertionError, match="not what the driver has"):
+        await engine.database.fetch(select(type_coerce(User.username, JSON)), {})
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_fault_of_ours_is_told_apart_from_a_disk_that_fails(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with engine.database.write() as connection:
+        await connection.exec_driver_sql("ALTER TABLE user RENAME TO people")
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        await engine.database.fetch(FIND, {"name": "harry"})
+
+    def fails(*_: object) -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        # An extended code: that a read came back short.
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHORT_READ
+        raise error
+
+    monkeypatch.setattr(engine.database._trips, "_fetch", fails)
+    with pytest.raises(Unavailable):
+        await engine.database.fetch(FIND, {"name": "harry"})

@@ -15,7 +15,7 @@ paths languages errors redis_addresses vapid settings logs
 addresses figures events sse headers http1
 subscriber endings
 together sqlite_driver models one_of sqlite_trips database schema pages texts avatar
-passwords accounts sign_ins devices cookies
+passwords accounts signed_in sign_ins devices cookies
 pruning notifications numbering
 names centre choices push_addresses pushes safety
 posts first_steps messages conversations message_changes search drafts storing sending
