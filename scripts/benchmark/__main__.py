@@ -41,6 +41,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--seconds", type=float, help=f"seconds of events at each door (default {load.seconds:.0f})"
     )
     add("--messages", type=int, help=f"messages sent by each way (default {load.messages:,})")
+    add("--let-halt", action="store_true", help="let cores halt that have nothing to do")
     add("--json", type=Path, metavar="PATH", help="write the raw figures here")
     add("--markdown", type=Path, metavar="PATH", help="write the tables here, for the docs")
     add("--charts", type=Path, metavar="DIR", help="write one SVG per measurement here")
@@ -51,7 +52,7 @@ def load_of(options: argparse.Namespace) -> Load:
     load = Load().quick() if options.quick else Load()
     named = ("streams", "rate", "seconds", "messages")
     given = {name: getattr(options, name) for name in named if getattr(options, name) is not None}
-    load = replace(load, **given)
+    load = replace(load, **given, awake=not options.let_halt)
     load.check()
     return load
 

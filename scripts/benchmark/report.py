@@ -138,6 +138,7 @@ def machine_line(results: Results) -> str:
     return (
         f"{m['date']}, commit {m['commit']}: {m['processor']}, {m['cores']} cores,"
         f" {m['memory_gib']} GiB, {m['kernel']}, Python {m['python']}, Redis {m['redis']}"
+        f"{', cores kept awake' if results['load']['awake'] else ''}"
     )
 
 

@@ -33,7 +33,7 @@ from notifier.settings import Settings
 # machine does can only add to it.
 ROUNDS = 6
 # As many as are under way at any time while the doors' connects are measured (`load.Load`).
-AT_ONCE = 64
+AT_ONCE = 500
 
 
 class Nowhere:
