@@ -36,7 +36,11 @@ def free_port() -> int:
 def program(
     command: list[str], box: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A program in a process group of its own, at home in `box`; ended at the end."""
+    """A program in a process group of its own, at home in `box`; ended at the end.
+
+    Not in a session of its own: Linux may share out the cores by session (autogroup, sched(7)), and
+    what keeps them awake would then have as much of them as a server.
+    """
     log = box / f"{Path(command[0]).name}.log"
     with log.open("ab") as output:
         started = subprocess.Popen(  # noqa: S603 (the commands are this package's own)
@@ -45,7 +49,7 @@ def program(
             cwd=box,
             stdout=output,
             stderr=output,
-            start_new_session=True,
+            process_group=0,
         )
     try:
         yield started
@@ -151,7 +155,7 @@ class Feed:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            start_new_session=True,
+            process_group=0,
         )
         self._answer()
 
