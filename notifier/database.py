@@ -83,7 +83,7 @@ class Database:
     async def fetch(self, query: AnySelect, parameters: dict[str, Any]) -> Sequence[Sequence[Any]]:
         """The rows of one query, which sees one snapshot by itself: cheaper than `read`.
 
-        Numbers and texts only, by their places: on SQLite the driver's own rows.
+        By their places; on SQLite texts and numbers only, those that are not whole to 15 digits.
 
         Raises `Unavailable` as `read` does.
         """

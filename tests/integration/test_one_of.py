@@ -14,6 +14,7 @@ from notifier.engine import Engine
 from notifier.messages import find_sent
 from notifier.models import Tie
 from notifier.one_of import PairsByDialect
+from notifier.sqlite_trips import text_of
 from tests.integration.conftest import add_people, both
 from tests.integration.conftest import signed_in as sign_in
 
@@ -88,8 +89,8 @@ async def test_who_is_signed_in_is_found_by_index_whatever_was_counted(engine: E
         asked, values = query("sqlite", ["1"], now=1.0)
         async with engine.database.write() as connection:
             await connection.execute(text("ANALYZE"))
-            statement = asked.compile(dialect=connection.dialect)
-            explained = f"EXPLAIN QUERY PLAN {statement}"
-            places = tuple(values[name] for name in statement.positiontup or ())
+            as_asked = text_of(asked)
+            explained = f"EXPLAIN QUERY PLAN {as_asked.text}"
+            places = tuple(values[name] for name in as_asked.names)
             rows = list(await connection.exec_driver_sql(explained, places))
         assert by_index("sqlite", rows) == {"sign_in": 1, "user": 1}
