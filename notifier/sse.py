@@ -64,7 +64,7 @@ def frame(data: str, *, event: str | None = None, event_id: str | None = None) -
 def retry(milliseconds: int | None = None) -> bytes:
     """The `retry` field; at random when no pause is given."""
     if milliseconds is None:
-        milliseconds = random.randint(RETRY_MIN_MS, RETRY_MAX_MS)
+        milliseconds = int(random.uniform(RETRY_MIN_MS, RETRY_MAX_MS))
     return b"retry: %d\n\n" % milliseconds
 
 
