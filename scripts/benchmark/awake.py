@@ -4,8 +4,8 @@ A core with nothing to do halts. On a virtual machine it goes back to the host w
 get it again takes each event time (the kernel counts it as stolen) and most of its caches. So on
 such a machine a server that sleeps between two events pays for the host; one that is kept busy does
 not. With a program on each core that runs only when nothing else wants to, none halts, and the
-figures say what the servers take: one and the same program, the floor, took 28 µs for an event
-with it and 40 without. `--let-halt` measures without it.
+figures say what the servers take: one and the same program, the floor, took 23 to 30 µs for an
+event with it and 32 to 40 without, in turns. `--let-halt` measures without it.
 
     python -m benchmark.awake CORE
 """
