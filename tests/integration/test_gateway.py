@@ -7,11 +7,15 @@ from typing import Any, cast
 
 import pytest
 
+from notifier import notifications
 from notifier.engine import Engine
 from notifier.events import Event, to_bus
 from notifier.gateway import Gateway
 from notifier.gateway_connection import Connection
-from notifier.subscriber import Subscriber
+from notifier.notifications import New
+from notifier.signed_in import SignedIn
+from notifier.subscriber import LIVE, Subscriber
+from tests.integration.conftest import add_people
 
 
 class Sink:
@@ -20,15 +24,22 @@ class Sink:
     def __init__(self, fails: bool = False) -> None:
         self.written = b""
         self.aborted = False
+        # A note was written.
+        self.noted = asyncio.Event()
         self._fails = fails
 
     def write(self, data: bytes) -> None:
         if self._fails:
             raise RuntimeError("a fault of ours")
         self.written += data
+        if b"event: note" in data:
+            self.noted.set()
 
     def abort(self) -> None:
         self.aborted = True
+
+    def set_write_buffer_limits(self, high: int) -> None:
+        pass
 
 
 def stream(gateway: Gateway, recipient_id: int, sink: Sink) -> Connection:
@@ -110,3 +121,26 @@ async def test_the_bus_has_confirmed_who_joined_before_they_are_looked_up(
     assert await engine.stream_sign_ins.find("1.nobody") is None
     assert queries_when_settled == [before]
     assert engine.database.queries == before + 1
+
+
+@pytest.mark.parametrize(("confirmed_at", "reads"), [(1.0, False), (2.0, False), (3.0, True)])
+async def test_what_was_committed_before_the_bus_had_confirmed_is_read(
+    gateway: Gateway, confirmed_at: float, reads: bool
+) -> None:
+    """Between the look-up and the confirmation nobody would hear of it."""
+    (harry,) = await add_people(gateway.engine.database, "harry")
+    async with gateway.engine.database.write() as connection:
+        await notifications.record(connection, harry, [New("note", 1)], kept_most=10)
+    sink, catch_ups = Sink(), gateway.engine.catch_ups
+    begins = gateway.connection()
+    begins._transport = cast(asyncio.Transport, sink)
+    begins._subscriber = subscriber = Subscriber(harry, 0, 0, begins._ring)
+    gateway.hub.join(subscriber)
+    subscriber.begin_catch_up()
+    begins._confirmed_at = confirmed_at
+    begins._begin(SignedIn(1, harry, "harry", 0.0, last_sequence=0, read_at=2.0), subscriber)
+    assert (subscriber.state is LIVE) is not reads
+    if reads:
+        async with asyncio.timeout(5):
+            await sink.noted.wait()
+    assert gateway.engine.catch_ups - catch_ups == reads

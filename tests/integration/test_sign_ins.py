@@ -198,6 +198,28 @@ async def test_requests_of_one_moment_share_a_look_up(
     assert engine.database.queries - before <= 2
 
 
+@both
+async def test_each_of_those_who_share_a_look_up_gets_their_own(engine: Engine) -> None:
+    people = await add_people(engine.database, "harry", "gitau", "third", "fourth")
+    auth_ids = []
+    async with engine.database.write() as connection:
+        for person_id in people:
+            auth_ids.append(await sign_ins.start(connection, person_id, remember=False))
+            await connection.execute(
+                update(User).where(User.id == person_id).values(last_sequence=10 * person_id)
+            )
+    harry, gitau, third, fourth = auth_ids
+    asked = [third, "1.forged", harry, third, fourth, f"{harry}x", gitau]
+    found = await asyncio.gather(*(engine.sign_ins.find(one) for one in asked))
+    names = ["third", None, "harry", "third", "fourth", None, "gitau"]
+    assert [one and one.username for one in found] == names
+    ids_of = dict(zip(["harry", "gitau", "third", "fourth"], people, strict=True))
+    for one in found:
+        if one is not None:
+            assert one.person_id == ids_of[one.username]
+            assert one.last_sequence == 10 * one.person_id
+
+
 async def test_reconciles_question_covers_any_number_of_streams(
     engine: Engine, plain: PlainPasswords, gitau: int
 ) -> None:
