@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -59,6 +60,8 @@ def load_of(options: argparse.Namespace) -> Load:
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
+    # As Ctrl-C does: what the run has started ends with it, or it would spoil the next one.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     doors = [make() for name, make in DOORS.items() if name in (options.door or DOORS)]
     try:
         results = run(load_of(options), doors, set(options.only or MEASUREMENTS))
