@@ -9,7 +9,7 @@ A query that is its own transaction, as the look-up of who is signed in, goes to
 SQLAlchemy writes its text, once. What SQLAlchemy does besides to execute a statement is another
 120 µs, and 300 in a process that has just slept. Its rows come as one JSON text: for each row the
 driver lets go of the interpreter's lock and takes it again, and a loop that is busy meanwhile hands
-it over as often (five times for a stream that connects, with a switch of threads each).
+it over as often: four system calls and a switch of threads for each stream that connected.
 """
 
 from __future__ import annotations
