@@ -55,6 +55,8 @@ DOOR_FIGURES = (
     DELIVER,
     Figure("deliver", "p50_ms", "publish to socket, p50", "ms", 2),
     P99,
+    Figure("deliver", "calm_p99_ms", "  p99 while the host held no core back", "ms", 2),
+    Figure("deliver", "stalled", "  events while it did"),
     Figure("deliver", "max_ms", "publish to socket, max", "ms", 1),
     Figure("deliver", "rate", "  events a second"),
     Figure("deliver", "sent", "  sent"),

@@ -85,16 +85,28 @@ def _cell(figure: Figure, name: str, column: Results, base: float | None) -> str
 
 
 def _growth_table(points: Sequence[Results]) -> list[Row]:
-    head = ("streams", "processes", "CPU per event, µs", "p50, ms", "p99, ms", "max, ms")
+    head = (
+        "streams",
+        "processes",
+        "CPU per event, µs",
+        "p50, ms",
+        "p99, ms",
+        "calm p99, ms",
+        "max, ms",
+    )
     counts = ("sent", "received", "lost", "duplicated", "out_of_order")
     rows: list[Row] = [[*head, *(name.replace("_", " ") for name in counts)]]
     for point in points:
         deliver = point["deliver"]
-        times = (f"{deliver[key]:.2f}" for key in ("p50_ms", "p99_ms", "max_ms"))
+        times = (_ms(deliver[key]) for key in ("p50_ms", "p99_ms", "calm_p99_ms", "max_ms"))
         counted = (f"{deliver[key]:,}" for key in counts)
         what = (f"{point['streams']:,}", str(point["processes"]), f"{deliver['cpu_us']:.1f}")
         rows.append([*what, *times, *counted])
     return rows
+
+
+def _ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
 
 
 def notes(results: Results) -> list[str]:
@@ -139,6 +151,7 @@ def machine_line(results: Results) -> str:
         f"{m['date']}, commit {m['commit']}: {m['processor']}, {m['cores']} cores,"
         f" {m['memory_gib']} GiB, {m['kernel']}, Python {m['python']}, Redis {m['redis']}"
         f"{', cores kept awake' if results['load']['awake'] else ''}"
+        f"{', the streams’ database in memory' if results['in_memory'] else ''}"
     )
 
 

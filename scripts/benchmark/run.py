@@ -9,7 +9,7 @@ from typing import Any
 from benchmark import machine, send
 from benchmark.awake import awake
 from benchmark.doors import ours
-from benchmark.doors.door import Door
+from benchmark.doors.door import Door, memory
 from benchmark.load import Load
 from benchmark.progress import say
 from benchmark.visit import visit
@@ -33,6 +33,7 @@ def _run(load: Load, doors: list[Door], wanted: set[str]) -> dict[str, Any]:
         "format": FORMAT,
         "machine": machine.describe(),
         "load": asdict(load),
+        "in_memory": memory() is not None,
         "doors": {door.name: _door(door, load, wanted & VISITED) for door in doors},
     }
     if "growth" in wanted:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from struct import Struct
@@ -16,7 +17,11 @@ SENT = Struct("=IQq")
 @dataclass(frozen=True)
 class Tally:
     """Events of one phase. Times are from publish (after the commit, where there is one) until
-    the bytes were read from the stream's socket, in milliseconds."""
+    the bytes were read from the stream's socket, in milliseconds.
+
+    `stalled` of them were on their way while the host held a core back (`stalls`), `calm_p99_ms`
+    is of the others; None where nobody knows.
+    """
 
     sent: int
     received: int
@@ -26,12 +31,14 @@ class Tally:
     p50_ms: float = 0.0
     p99_ms: float = 0.0
     max_ms: float = 0.0
+    stalled: int | None = None
+    calm_p99_ms: float | None = None
 
     @property
     def faults(self) -> int:
         return self.lost + self.duplicated + self.out_of_order
 
-    def as_dict(self) -> dict[str, float]:
+    def as_dict(self) -> dict[str, float | None]:
         return asdict(self)
 
 
@@ -52,8 +59,11 @@ def count(
     persons: Iterable[int],
     sequences: Iterable[int],
     times_ns: Iterable[int],
+    shadows: Sequence[tuple[int, int]] | None = None,
 ) -> Tally:
     """Compare the feed's log with the crowd's.
+
+    `shadows` are the times in which the machine made events late, in order and without overlaps.
 
     An event that was seen but is not in `sent` (the first state of a stream, say) is not counted;
     its order is.
@@ -61,7 +71,8 @@ def count(
     seen: set[tuple[int, int]] = set()
     newest: dict[int, int] = {}
     duplicated = out_of_order = received = 0
-    waits = array("d")
+    waits, calm = array("d"), array("d")
+    begins = [begun for begun, _ in shadows or ()]
     for person, sequence, now in zip(persons, sequences, times_ns, strict=True):
         key = (person, sequence)
         if key in seen:
@@ -75,9 +86,18 @@ def count(
         if key in sent:
             received += 1
             waits.append((now - sent[key]) / 1e6)
+            # The last shadow that had begun when the event was seen.
+            last = bisect_right(begins, now) - 1
+            if shadows and last >= 0 and shadows[last][1] >= sent[key]:
+                continue
+            calm.append(waits[-1])
     p50, p99, worst = percentiles(waits)
     lost = len(sent) - received
-    return Tally(len(sent), received, lost, duplicated, out_of_order, p50, p99, worst)
+    stalled = None if shadows is None else len(waits) - len(calm)
+    calm_p99 = None if shadows is None else percentiles(calm)[1]
+    return Tally(
+        len(sent), received, lost, duplicated, out_of_order, p50, p99, worst, stalled, calm_p99
+    )
 
 
 def percentiles(values: Iterable[float]) -> tuple[float, float, float]:

@@ -7,8 +7,12 @@ that sends them pays for them.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import math
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from benchmark import kernel, tally
@@ -18,6 +22,7 @@ from benchmark.load import Load
 from benchmark.loop import Loop
 from benchmark.programs import BenchError, Feed, last_words
 from benchmark.progress import say
+from benchmark.stalls import Stall, Witnesses, shadows
 
 # The first streams load what is loaded late; they are not part of the growth that we divide.
 WARM_UP_STREAMS = 50
@@ -37,8 +42,20 @@ Figures = dict[str, Any]
 
 def visit(door: Door, load: Load, streams: int, processes: int, wanted: set[str]) -> Figures:
     """The figures of each wanted measurement, by its name, and the client's account of itself."""
-    with door.open(streams, processes) as opened:
+    with door.open(streams, processes) as opened, no_garbage():
         return _Visit(door, opened, load, wanted).walk(f"{door.title}, {streams:,} streams")
+
+
+@contextlib.contextmanager
+def no_garbage() -> Iterator[None]:
+    """No collections: one that looks through 15,000 streams is a pause of 18 ms, which would be
+    taken for late events."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.collect()
 
 
 class _Visit:
@@ -134,18 +151,21 @@ class _Visit:
 
     def _deliver(self) -> Figures:
         self.crowd.forget()
-        warming = self._feed.start(rate=self.load.rate, seconds=WARM_UP_SECONDS)
-        self._run_feed()
-        if faults := self._tally(warming).faults:
-            self.crowd.failures["faults while warming up"] += faults
-        self.crowd.forget()
-        self.loop.reset_account()
-        counters = self.opened.counters()
-        server, redis = self.opened.server().cpu, self.opened.redis().cpu
-        log = self._feed.start(rate=self.load.rate, seconds=self.load.seconds)
-        answer = self._run_feed()
+        witnesses = Witnesses(self.opened.box)
+        with witnesses.watching():
+            warming = self._feed.start(rate=self.load.rate, seconds=WARM_UP_SECONDS)
+            self._run_feed()
+            if faults := self._tally(warming).faults:
+                self.crowd.failures["faults while warming up"] += faults
+            self.crowd.forget()
+            self.loop.reset_account()
+            counters = self.opened.counters()
+            server, redis = self.opened.server().cpu, self.opened.redis().cpu
+            log = self._feed.start(rate=self.load.rate, seconds=self.load.seconds)
+            answer = self._run_feed()
         client = self.loop.account()
-        result = self._tally(log)
+        stalls = witnesses.stalls()
+        result = self._tally(log, None if stalls is None else shadows(stalls))
         return {
             **self._cpu_each(server, redis, result.received),
             **result.as_dict(),
@@ -172,10 +192,10 @@ class _Visit:
         self.loop.run_until(lambda: len(self.crowd.persons) >= sent, LAST_EVENT_CEILING_SECONDS)
         return answers[0]
 
-    def _tally(self, log: Any) -> tally.Tally:
+    def _tally(self, log: Path, shadows: list[Stall] | None = None) -> tally.Tally:
         crowd = self.crowd
         sent = tally.read_sent(log)
-        return tally.count(sent, crowd.persons, crowd.sequences, crowd.times_ns)
+        return tally.count(sent, crowd.persons, crowd.sequences, crowd.times_ns, shadows)
 
     def _storm(self) -> Figures:
         """All streams drop; some miss an event, if the door catches up; all come back at once."""

@@ -10,6 +10,7 @@ import pytest
 # Typed by the load client's own environment, which the app's does not have.
 tally: Any = importlib.import_module("benchmark.tally")
 figures: Any = importlib.import_module("benchmark.figures")
+stalls: Any = importlib.import_module("benchmark.stalls")
 
 MS = 1_000_000
 SENT = {(0, 1): 10 * MS, (0, 2): 20 * MS, (1, 1): 30 * MS}
@@ -38,6 +39,30 @@ def test_each_fault_is_counted_as_what_it_is(
     )
     assert counted.received == len(SENT) - lost
     assert counted.max_ms == 30
+
+
+def test_a_stall_of_the_host_shades_as_long_again_and_shadows_do_not_overlap() -> None:
+    assert stalls.shadows([(50, 60), (0, 4), (5, 8)]) == [(0, 11), (50, 70)]
+
+
+@pytest.mark.parametrize(
+    ("shadows", "stalled", "calm_p99_ms"),
+    [
+        (None, None, None),
+        ([], 0, 30.0),
+        # The first was seen before it, the second was on its way, the third was sent after it.
+        ([(12 * MS, 22 * MS)], 1, 8.0),
+        ([(0, 9 * MS)], 0, 30.0),
+        ([(0, 5 * MS), (12 * MS, 60 * MS)], 2, 1.0),
+    ],
+)
+def test_what_was_on_its_way_while_the_host_held_a_core_back_is_told_apart(
+    shadows: list[tuple[int, int]] | None, stalled: int | None, calm_p99_ms: float | None
+) -> None:
+    seen = [11 * MS, 50 * MS, 38 * MS]
+    counted = tally.count(SENT, (0, 0, 1), (1, 2, 1), seen, shadows)
+    assert (counted.stalled, counted.calm_p99_ms) == (stalled, calm_p99_ms)
+    assert counted.p99_ms == 30, "of all, whatever the host did"
 
 
 def points(**cpu_us: float) -> list[dict[str, Any]]:

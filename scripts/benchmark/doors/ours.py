@@ -98,10 +98,10 @@ def _make(count: int) -> People:
 
 
 @contextlib.contextmanager
-def settled(count: int) -> Iterator[tuple[People, Path]]:
-    """`count` people or more, and a directory with a copy of their database."""
+def settled(count: int, *, on_disk: bool = False) -> Iterator[tuple[People, Path]]:
+    """`count` people or more, and a directory with a copy of their database (see `new_box`)."""
     found = people(count)
-    with new_box() as box:
+    with new_box(on_disk=on_disk) as box:
         for path in found.directory.iterdir():
             shutil.copy(path, box)
         yield found, box
