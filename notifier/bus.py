@@ -34,11 +34,12 @@ class Bus(Protocol):
     def publish(self, recipient_id: int, message: bytes) -> None:
         """Queue `message` for every process that subscribed; never waits, never raises."""
 
-    def subscribe(self, recipient_id: int) -> asyncio.Future[None] | None:
+    def subscribe(self, recipient_id: int) -> asyncio.Future[float] | None:
         """Hear a recipient's messages from now on.
 
         The future is done when the subscription is confirmed, or when the bus cannot confirm
-        it now (it says `gap()` once it can). None means that it holds already.
+        it now (it says `gap()` once it can); its result is the loop's time then. None means that
+        it holds already.
         """
 
     async def settle(self, seconds: float) -> None:
@@ -82,7 +83,7 @@ class MemoryBus:
         if self._receiver is not None and recipient_id in self._subscribed:
             self._receiver.received([(recipient_id, message)])
 
-    def subscribe(self, recipient_id: int) -> asyncio.Future[None] | None:
+    def subscribe(self, recipient_id: int) -> asyncio.Future[float] | None:
         self._subscribed.add(recipient_id)
         return None
 

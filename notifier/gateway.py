@@ -18,14 +18,11 @@ from notifier.addresses import seen_from
 from notifier.cookies import CookieReader, cookie_name
 from notifier.engine import JITTER, Engine
 from notifier.gateway_answers import FULL_RETRY_MAX_MS, FULL_RETRY_MIN_MS, NOT_FOUND, Answers
+from notifier.gateway_arrivals import Arrivals
 from notifier.gateway_connection import Connection
 from notifier.gateway_request import OneRequest
-from notifier.http1 import TOO_SLOW, Answer, Wanted
+from notifier.http1 import Answer, Wanted
 
-# The head of a request must be there within this; a browser sends it in one packet.
-HEAD_SECONDS = 10.0
-# After its last bytes a connection gets this long to take them.
-CLOSE_SECONDS = 10.0
 # When the process goes away it gets no longer than this, or a few who read slowly would keep the
 # supervisor waiting; what they have not taken they get elsewhere.
 LAST_WORDS_SECONDS = 1.0
@@ -55,10 +52,6 @@ class Gateway:
         self.trusted_proxies = settings.trusted_proxies
         self.by_address: Counter[str] = Counter()
         self.connections: set[OneRequest] = set()
-        # Connections whose head is not complete, and those that were told goodbye, by when
-        # their time is up (loop time). Both in the order of that time.
-        self.arriving: dict[OneRequest, float] = {}
-        self.closing: dict[OneRequest, float] = {}
         # Streams by the slot (of the loop's time) in which something is due for them: a heartbeat
         # or the end. Each is looked at when its slot comes up, and not before.
         self._due: dict[int, set[Connection]] = {}
@@ -66,6 +59,7 @@ class Gateway:
         self.rung: list[Connection] = []
         self._probes = 0
         self._loop = asyncio.get_running_loop()
+        self.arrivals = Arrivals(self._loop)
         # The loop's time as of the last turn in which streams were written to or looked at.
         self.now = self._loop.time()
         self._slot = int(self.now / SWEEP_SECONDS)
@@ -115,11 +109,11 @@ class Gateway:
         """A stream has begun: from now on the sweep looks at it."""
         settings = self.engine.settings
         now = self._loop.time()
-        # The first heartbeat comes at a random moment: streams that began together beat apart.
-        connection.beat_at = now + self.heartbeat_seconds * random.uniform(0.5, 1)
-        connection.ends_at = now + settings.stream_age_seconds * random.uniform(
-            1 - JITTER, 1 + JITTER
-        )
+        # The first heartbeat comes at a random moment, and so does the end: streams that began
+        # together beat and end apart.
+        chance = random.random()
+        connection.beat_at = now + self.heartbeat_seconds * (0.5 + 0.5 * chance)
+        connection.ends_at = now + settings.stream_age_seconds * (1 + JITTER * (2 * chance - 1))
         self._await_due(connection)
 
     def _await_due(self, connection: Connection) -> None:
@@ -129,22 +123,16 @@ class Gateway:
         self._due.setdefault(slot, set()).add(connection)
 
     def arrives(self, connection: OneRequest) -> None:
-        """A connection was accepted; its head must come in time."""
+        """A connection was accepted."""
         self.connections.add(connection)
-        self.arriving[connection] = self._loop.time() + HEAD_SECONDS
-
-    def says_goodbye(self, connection: OneRequest) -> None:
-        """A connection was told its last bytes; it must take them in time."""
-        self.arriving.pop(connection, None)
-        self.closing[connection] = self._loop.time() + CLOSE_SECONDS
+        self.arrivals.arrives(connection)
 
     def gone(self, connection: Connection) -> None:
         """A connection is over: nothing of it stays."""
         self.connections.discard(connection)
         if self._gone is not None and not self._gone.done():
             self._gone.set_result(None)
-        self.arriving.pop(connection, None)
-        self.closing.pop(connection, None)
+        self.arrivals.gone(connection)
         if (streams := self._due.get(connection.slot)) is not None:
             streams.discard(connection)
         if connection.address:
@@ -174,28 +162,13 @@ class Gateway:
     def _sweep(self) -> None:
         self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
         self.now = now = self._loop.time()
-        self._time_out(now)
+        self.arrivals.time_out(now)
         # Also the slots that came up while the loop was kept from its sweep.
         before, self._slot = self._slot, int(now / SWEEP_SECONDS)
         for slot in range(before, self._slot):
             for connection in self._due.pop(slot, ()):
                 if connection.look(now):
                     self._await_due(connection)
-
-    def _time_out(self, now: float) -> None:
-        while self.arriving:
-            connection, at = next(iter(self.arriving.items()))
-            if at > now:
-                break
-            # One that is closing already says nothing more, and must not be met here for ever.
-            del self.arriving[connection]
-            connection.answer(TOO_SLOW)
-        while self.closing:
-            connection, at = next(iter(self.closing.items()))
-            if at > now:
-                break
-            del self.closing[connection]
-            connection.abort()
 
     # -- what is not a stream --------------------------------------------------------------
 
@@ -243,8 +216,7 @@ class Gateway:
 
     async def close(self) -> None:
         """Wait for those who were told goodbye, then end every connection."""
-        for connection in list(self.arriving):
-            connection.abort()
+        self.arrivals.close()
         try:
             async with asyncio.timeout(LAST_WORDS_SECONDS):
                 while self.connections:

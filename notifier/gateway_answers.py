@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from email.utils import formatdate
 
 from notifier import headers, sse
@@ -13,6 +14,8 @@ PREFLIGHT_SECONDS = 3600
 # A process or an address that holds all the streams it may: come back much later, spread out.
 FULL_RETRY_MIN_MS = 20_000
 FULL_RETRY_MAX_MS = 60_000
+# Pauses to choose from for those who begin: enough to spread any crowd, made once.
+BEGINNINGS = 128
 
 SIGN_IN = Answer(401, "Please sign in.\n")
 NOT_FOUND = Answer(404, "Streams are at /stream; there is nothing else here.\n")
@@ -37,6 +40,11 @@ class Answers:
         self.stream_head = head(
             200, (*sse.HEADERS.items(), ("Connection", "close"), *cors, *self._always)
         )
+        self._beginnings = [self.stream_head + sse.retry() for _ in range(BEGINNINGS)]
+
+    def stream_begins(self) -> bytes:
+        """The first bytes of a stream: its head, and the random pause for its browser's return."""
+        return self._beginnings[int(random.random() * BEGINNINGS)]
 
     def allows(self, wanted: Wanted) -> bool:
         """Whether a page of the request's origin may read what we say."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from notifier import sse
 from notifier.errors import Unavailable
@@ -34,6 +34,7 @@ class Connection(OneRequest):
     """See the module. `ends_at` is 0 until the stream begins."""
 
     __slots__ = (
+        "_confirmed",
         "_confirmed_at",
         "_paused",
         "_reading",
@@ -47,8 +48,10 @@ class Connection(OneRequest):
     def __init__(self, gateway: Gateway) -> None:
         super().__init__(gateway)
         self._subscriber: Subscriber | None = None
-        # When the bus had confirmed the subscription (loop time); 0 until then.
+        # When the bus had confirmed the subscription (loop time); 0 until that is known, and
+        # until then what will tell it.
         self._confirmed_at = 0.0
+        self._confirmed: asyncio.Future[float] | None = None
         self._paused = False
         # Whether a backlog is being read for this stream.
         self._reading = False
@@ -85,7 +88,7 @@ class Connection(OneRequest):
 
     def arrived(self, wanted: Wanted) -> None:
         gateway = self._gateway
-        gateway.arriving.pop(self, None)
+        gateway.arrivals.has_arrived(self)
         if wanted.method == "OPTIONS":
             self._last_words(gateway.answers.preflight())
         elif wanted.method not in {"GET", "HEAD"}:
@@ -114,8 +117,7 @@ class Connection(OneRequest):
                 return
             gateway.counts_for(self, address)
             self._join(person_id, wanted)
-        looked_up = gateway.engine.stream_sign_ins.lookups.asking(auth_id)
-        looked_up.add_done_callback(self._looked_up)
+        gateway.engine.stream_sign_ins.lookups.tell(auth_id, self._looked_up)
 
     def _join(self, person_id: int, wanted: Wanted) -> None:
         given = wanted.last_event_id or query_value(wanted.query, "last_event_id")
@@ -124,38 +126,29 @@ class Connection(OneRequest):
         # The look-up is its first read; until it is back nothing else may read.
         self._reading = True
         subscriber.begin_catch_up()
-        confirmed = self._gateway.hub.join(subscriber)
-        if confirmed is None:
+        self._confirmed = self._gateway.hub.join(subscriber)
+        if self._confirmed is None:
             self._confirmed_at = asyncio.get_running_loop().time()
-        else:
-            # The bus lets nobody wait for long: when it cannot confirm, it says so.
-            confirmed.add_done_callback(self._on_confirmed)
 
-    def _on_confirmed(self, _: asyncio.Future[None]) -> None:
-        self._confirmed_at = asyncio.get_running_loop().time()
-        if self.ends_at:
-            self.flush()
-
-    def _looked_up(self, future: asyncio.Future[SignedIn | None]) -> None:
-        error = None if future.cancelled() else future.exception()
-        wanted, subscriber = self._wanted, self._subscriber
+    def _looked_up(self, who: SignedIn | Exception | None) -> None:
+        subscriber = self._subscriber
         self._reading = False
-        if self._transport is None or wanted is None or future.cancelled():
+        if self._transport is None or self._wanted is None:
             return
-        head = self._gateway.answers.stream_head
-        if isinstance(error, Unavailable):
+        answers = self._gateway.answers
+        if isinstance(who, Unavailable):
             # Any other status than 200 would make the browser give up for good.
-            self._last_words(head + sse.retry(BUSY_RETRY_MS))
-        elif error is not None:
+            self._last_words(answers.stream_head + sse.retry(BUSY_RETRY_MS))
+        elif isinstance(who, Exception):
             self.abort()
-            raise error
-        elif (who := future.result()) is None:
+            raise who
+        elif who is None:
             self.answer(SIGN_IN)
         elif subscriber is None:
-            self._last_words(head)
+            self._last_words(answers.stream_head)
         elif subscriber.state is CLOSED:
             # A sign-in of this person ended meanwhile, perhaps this one: come back and see.
-            self._last_words(head + sse.retry())
+            self._last_words(answers.stream_begins())
         else:
             self._begin(who, subscriber)
 
@@ -167,10 +160,26 @@ class Connection(OneRequest):
         subscriber.floor = who.last_sequence
         transport.set_write_buffer_limits(high=UNSENT_MAX_BYTES)
         gateway.begins(self)
-        transport.write(gateway.answers.stream_head + sse.retry())
+        transport.write(gateway.answers.stream_begins())
+        self._see_confirmed()
         if subscriber.cursor == who.last_sequence and 0 < self._confirmed_at <= who.read_at:
             # The bus had confirmed before the look-up read: whatever came later was heard.
             subscriber.caught_up(who.last_sequence, complete=True)
+        self.flush()
+
+    def _see_confirmed(self) -> None:
+        """Learn when the bus confirmed, now (as nearly always) or once it does; it lets nobody
+        wait for long: when it cannot confirm, it says so."""
+        confirmed, self._confirmed = self._confirmed, None
+        if confirmed is None:
+            return
+        if confirmed.done():
+            self._confirmed_at = confirmed.result()
+        else:
+            confirmed.add_done_callback(self._on_confirmed)
+
+    def _on_confirmed(self, confirmed: asyncio.Future[float]) -> None:
+        self._confirmed_at = confirmed.result()
         self.flush()
 
     # -- the stream ------------------------------------------------------------------------
@@ -231,23 +240,21 @@ class Connection(OneRequest):
         self._reading = True
         read_from = subscriber.begin_catch_up()
         wanted = ReadFrom(subscriber.recipient_id, read_from, subscriber.floor)
-        self._gateway.engine.catch_up.asking(wanted).add_done_callback(self._caught_up)
+        self._gateway.engine.catch_up.tell(wanted, self._caught_up)
 
-    def _caught_up(self, future: asyncio.Future[Backlog]) -> None:
+    def _caught_up(self, backlog: Backlog | Exception) -> None:
         self._reading = False
-        error: Any = None if future.cancelled() else future.exception()
         subscriber, transport = self._subscriber, self._transport
-        if future.cancelled() or subscriber is None or transport is None:
+        if subscriber is None or transport is None:
             return
-        if isinstance(error, Unavailable):
+        if isinstance(backlog, Unavailable):
             pause = CATCH_UP_RETRY_SECONDS * random.uniform(0.5, 1.5)
             asyncio.get_running_loop().call_later(pause, self._catch_up)
-        elif error is not None:
+        elif isinstance(backlog, Exception):
             # A fault of ours: the browser comes back, and the loop's handler logs it.
             self.abort()
-            raise error
+            raise backlog
         elif subscriber.state is BEHIND:
-            backlog = future.result()
             self._gateway.hub.wrote_backlog(subscriber, backlog.events)
             if frames := caught_up(subscriber, subscriber.cursor, backlog):
                 transport.write(frames)

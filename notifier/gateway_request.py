@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 class OneRequest(asyncio.Protocol):
     """Reads one request and hands it to `arrived`; gives short answers; closes in good order."""
 
-    __slots__ = ("_gateway", "_reader", "_spare_bytes", "_transport", "_wanted")
+    __slots__ = ("_gateway", "_reader", "_spare_bytes", "_transport", "_unread", "_wanted")
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._transport: asyncio.Transport | None = None
         self._reader: RequestReader | None = RequestReader()
         self._wanted: Wanted | None = None
+        # Its first bytes, until the gateway has them read.
+        self._unread = b""
         # What a peer may still send after its head; it is read and forgotten.
         self._spare_bytes = HEAD_MAX_BYTES
 
@@ -42,6 +44,23 @@ class OneRequest(asyncio.Protocol):
             self._spare_bytes -= len(data)
             if self._spare_bytes < 0:
                 self.abort()
+        elif self._unread or reader.has_begun:
+            self._unread += data
+            self.read()
+        else:
+            # No more than decides what comes of it.
+            self._unread = data[: HEAD_MAX_BYTES + 1]
+            self._gateway.arrivals.has_come(self)
+
+    def eof_received(self) -> None:
+        # Whoever says no more may still hear an answer.
+        self.read()
+
+    def read(self) -> None:
+        """Read what has come."""
+        data, self._unread = self._unread, b""
+        reader = self._reader
+        if reader is None or not data:
             return
         refused = reader.feed(data)
         if refused is not None:
@@ -72,7 +91,7 @@ class OneRequest(asyncio.Protocol):
         if data:
             transport.write(data)
         self._close_reader()
-        self._gateway.says_goodbye(self)
+        self._gateway.arrivals.says_goodbye(self)
         transport.close()
 
     def _close_reader(self) -> None:

@@ -77,6 +77,11 @@ class RequestReader:
         self._has_body = False
         self.wanted: Wanted | None = None
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether it was fed anything."""
+        return self._fed > 0
+
     def feed(self, data: bytes) -> Answer | None:
         """Take bytes from the connection; an answer if they cannot be accepted.
 

@@ -58,7 +58,7 @@ class Hub:
         """Whether a person may open one more stream in this process."""
         return len(self._subscribers.get(recipient_id, ())) < self._streams_per_person
 
-    def join(self, subscriber: Subscriber) -> asyncio.Future[None] | None:
+    def join(self, subscriber: Subscriber) -> asyncio.Future[float] | None:
         """Take a stream in. Only once the returned future is done (None: at once) may its
         backlog be read: what commits later than that is heard."""
         recipient_id = subscriber.recipient_id

@@ -68,7 +68,7 @@ class RedisBus:
     def publish(self, recipient_id: int, message: bytes) -> None:
         self._publish((self._channel(recipient_id), message))
 
-    def subscribe(self, recipient_id: int) -> asyncio.Future[None] | None:
+    def subscribe(self, recipient_id: int) -> asyncio.Future[float] | None:
         channel = self._channel(recipient_id)
         node = self._home(channel)
         if node is None:
@@ -211,7 +211,7 @@ class RedisBus:
                     node.subscriptions.remove(channel)
                     self._homeless[channel] = recipient_id
 
-    async def _gap_after(self, confirmations: list[asyncio.Future[None]]) -> None:
+    async def _gap_after(self, confirmations: list[asyncio.Future[float]]) -> None:
         await asyncio.gather(*confirmations)
         self.gap()
 

@@ -22,21 +22,23 @@ class Subscriptions:
     def __init__(self) -> None:
         # Recipient by channel: what holds, whatever Redis has heard of it by now.
         self.channels: dict[bytes, int] = {}
-        self._unconfirmed: dict[bytes, asyncio.Future[None]] = {}
+        self._unconfirmed: dict[bytes, asyncio.Future[float]] = {}
         self._to_subscribe: list[bytes] = []
         self._to_unsubscribe: list[bytes] = []
         self._sending: asyncio.TimerHandle | None = None
         self._listener: RedisListener | None = None
+        # Kept, because Python 3.11 asks the kernel which process this is whenever it is asked.
+        self._loop: asyncio.AbstractEventLoop | None = None
 
-    def add(self, channel: bytes, recipient_id: int) -> asyncio.Future[None] | None:
+    def add(self, channel: bytes, recipient_id: int) -> asyncio.Future[float] | None:
         """As `Bus.subscribe`."""
         if channel in self.channels:
             return self._unconfirmed.get(channel)
         self.channels[channel] = recipient_id
-        if self._listener is None:
+        if self._listener is None or self._loop is None:
             # The reconnect subscribes to it, and then everybody is behind.
             return None
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[float] = self._loop.create_future()
         self._unconfirmed[channel] = future
         self._soon(self._to_subscribe, channel)
         return future
@@ -55,16 +57,16 @@ class Subscriptions:
         """Redis said so."""
         future = self._unconfirmed.pop(channel, None)
         if future is not None and not future.done():
-            future.set_result(None)
+            future.set_result(future.get_loop().time())
 
     def asked_in(self, slot: int) -> list[bytes]:
         """The channels of a cluster's slot that wait for their confirmation."""
         return [channel for channel in self._unconfirmed if key_slot(channel) == slot]
 
-    def connected(self, listener: RedisListener, canary: bytes) -> asyncio.Future[list[None]]:
+    def connected(self, listener: RedisListener, canary: bytes) -> asyncio.Future[list[float]]:
         """Ask `listener` for everything; done when everything is confirmed."""
         self._listener = listener
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         for channel in (canary, *self.channels):
             self._unconfirmed.setdefault(channel, loop.create_future())
         listener.subscribe(list(self._unconfirmed))
@@ -83,7 +85,7 @@ class Subscriptions:
             self._sending = loop.call_later(GATHER_SECONDS, self._send)
         waiting.append(channel)
 
-    def send(self) -> asyncio.Future[None] | None:
+    def send(self) -> asyncio.Future[float] | None:
         """Ask now for what waits to be asked for.
 
         The future is done when everything so far is confirmed, for Redis answers in order; None

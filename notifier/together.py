@@ -22,9 +22,9 @@ class Together(Generic[Asked, Answer]):
 
     An answer that is an exception is raised to its caller alone. If `answer_all` itself raises,
     every caller of that batch gets the exception, and after `Unavailable` those who wait too.
-    `most` bounds one batch, `waiting_most` how
-    many may wait; beyond it `full()` makes the exception that a newcomer gets. `gather_seconds`
-    is how long the first of a batch waits for others, where that is worth fewer queries.
+    `most` bounds one batch, `waiting_most` how many may wait; beyond it `full()` makes the
+    exception that a newcomer gets. `gather_seconds` is how long the first of a batch waits for
+    others, where that is worth fewer queries.
     """
 
     def __init__(
@@ -41,23 +41,27 @@ class Together(Generic[Asked, Answer]):
         self._waiting_most = waiting_most
         self._full = full
         self._gather_seconds = gather_seconds
-        self._waiting: list[tuple[Asked, asyncio.Future[Answer]]] = []
+        self._waiting: list[tuple[Asked, asyncio.Future[Answer] | _Told[Answer]]] = []
         self._task: asyncio.Task[None] | None = None
 
     async def ask(self, asked: Asked) -> Answer:
         """The answer to `asked`. A caller that is cancelled leaves the others undisturbed."""
-        return await self.asking(asked)
-
-    def asking(self, asked: Asked) -> asyncio.Future[Answer]:
-        """As `ask`, for a caller without a task of its own: the future of the answer."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._take(asked, future)
+        return await future
+
+    def tell(self, asked: Asked, told: Callable[[Answer | Exception], None]) -> None:
+        """As `ask`, for a caller without a task of its own: `told` is called with the answer, or
+        with what `ask` would have raised. Not at all if this ends before it comes to it."""
+        self._take(asked, _Told(told))
+
+    def _take(self, asked: Asked, whom: asyncio.Future[Answer] | _Told[Answer]) -> None:
         if len(self._waiting) >= self._waiting_most:
-            future.set_exception(self._full())
-            return future
-        self._waiting.append((asked, future))
+            whom.set_exception(self._full())
+            return
+        self._waiting.append((asked, whom))
         if self._task is None:
             self._task = asyncio.create_task(self._run())
-        return future
 
     async def _run(self) -> None:
         try:
@@ -68,13 +72,15 @@ class Together(Generic[Asked, Answer]):
                 await self._answer(batch)
         finally:
             self._task = None
-            for _, future in self._waiting:
-                future.cancel()
+            for _, whom in self._waiting:
+                whom.cancel()
             self._waiting = []
 
-    async def _answer(self, batch: list[tuple[Asked, asyncio.Future[Answer]]]) -> None:
+    async def _answer(
+        self, batch: list[tuple[Asked, asyncio.Future[Answer] | _Told[Answer]]]
+    ) -> None:
         # Who has left in the meantime need not be served.
-        batch = [(asked, future) for asked, future in batch if not future.done()]
+        batch = [(asked, whom) for asked, whom in batch if not whom.done()]
         if not batch:
             return
         answers: Sequence[Answer | Exception]
@@ -92,13 +98,40 @@ class Together(Generic[Asked, Answer]):
                 answers = [error] * len(batch)
                 self._waiting = []
         except BaseException:
-            for _, future in batch:
-                future.cancel()
+            for _, whom in batch:
+                whom.cancel()
             raise
-        for (_, future), answer in zip(batch, answers, strict=True):
-            if future.done():
+        for (_, whom), answer in zip(batch, answers, strict=True):
+            if whom.done():
                 continue
             if isinstance(answer, Exception):
-                future.set_exception(answer)
+                whom.set_exception(answer)
             else:
-                future.set_result(answer)
+                whom.set_result(answer)
+
+
+class _Told(Generic[Answer]):
+    """As much of a future as is needed for whoever is called, without what a future costs: it
+    would be scheduled and run in a turn of its own for each of thousands."""
+
+    __slots__ = ("_told",)
+
+    def __init__(self, told: Callable[[Answer | Exception], None]) -> None:
+        self._told = told
+
+    def done(self) -> bool:
+        return False
+
+    def cancel(self) -> None:
+        pass
+
+    def set_exception(self, error: Exception) -> None:
+        self.set_result(error)
+
+    def set_result(self, answer: Answer | Exception) -> None:
+        try:
+            self._told(answer)
+        except Exception as error:
+            # A fault of ours with one of them; the others get their answers.
+            told = {"message": "whoever was told an answer failed", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(told)

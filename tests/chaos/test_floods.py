@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from notifier.app import BODY_SECONDS
-from notifier.gateway import HEAD_SECONDS
+from notifier.gateway_arrivals import HEAD_SECONDS
 from notifier.hub import LINGER_SECONDS
 from notifier.passwords import WAITING_MOST
 from notifier.sockets import USER_TIMEOUT_MS

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
@@ -12,10 +14,12 @@ from notifier.engine import Engine
 from notifier.events import Event, to_bus
 from notifier.gateway import Gateway
 from notifier.gateway_connection import Connection
+from notifier.gateway_request import OneRequest
 from notifier.notifications import New
 from notifier.signed_in import SignedIn
 from notifier.subscriber import LIVE, Subscriber
 from tests.integration.conftest import add_people
+from tests.patience import until
 
 
 class Sink:
@@ -123,9 +127,12 @@ async def test_the_bus_has_confirmed_who_joined_before_they_are_looked_up(
     assert engine.database.queries == before + 1
 
 
-@pytest.mark.parametrize(("confirmed_at", "reads"), [(1.0, False), (2.0, False), (3.0, True)])
+@pytest.mark.parametrize(
+    ("confirmed_at", "late", "reads"),
+    [(1.0, False, False), (2.0, False, False), (3.0, False, True), (3.0, True, True)],
+)
 async def test_what_was_committed_before_the_bus_had_confirmed_is_read(
-    gateway: Gateway, confirmed_at: float, reads: bool
+    gateway: Gateway, confirmed_at: float, late: bool, reads: bool
 ) -> None:
     """Between the look-up and the confirmation nobody would hear of it."""
     (harry,) = await add_people(gateway.engine.database, "harry")
@@ -137,10 +144,88 @@ async def test_what_was_committed_before_the_bus_had_confirmed_is_read(
     begins._subscriber = subscriber = Subscriber(harry, 0, 0, begins._ring)
     gateway.hub.join(subscriber)
     subscriber.begin_catch_up()
-    begins._confirmed_at = confirmed_at
+    begins._confirmed = confirmed = asyncio.get_running_loop().create_future()
+    if not late:
+        confirmed.set_result(confirmed_at)
     begins._begin(SignedIn(1, harry, "harry", 0.0, last_sequence=0, read_at=2.0), subscriber)
+    if late:
+        assert gateway.engine.catch_ups == catch_ups, "not before the bus says so"
+        confirmed.set_result(confirmed_at)
     assert (subscriber.state is LIVE) is not reads
     if reads:
         async with asyncio.timeout(5):
             await sink.noted.wait()
     assert gateway.engine.catch_ups - catch_ups == reads
+
+
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+async def answer_to(port: int, *pieces: bytes, eof: bool = False) -> bytes:
+    """What a connection is told that sends so much, each piece by itself."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for piece in pieces:
+        writer.write(piece)
+        await asyncio.sleep(0)
+    if eof:
+        writer.write_eof()
+    answer = await reader.read()
+    writer.close()
+    return answer
+
+
+@pytest.fixture
+async def port(gateway: Gateway) -> AsyncIterator[int]:
+    server = await asyncio.get_running_loop().create_server(gateway.connection, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+
+
+async def test_everybody_in_a_crowd_is_answered_however_the_request_comes(
+    gateway: Gateway, port: int
+) -> None:
+    cut = len(HEALTH) // 2
+    crowd = [
+        answer_to(port, HEALTH),
+        answer_to(port, HEALTH[:cut], HEALTH[cut:]),
+        # Says no more, and still wants to hear.
+        answer_to(port, HEALTH, eof=True),
+        answer_to(port, *(HEALTH[n : n + 1] for n in range(len(HEALTH)))),
+        # As much as a head may have, and more than that, in one piece.
+        answer_to(port, b"GET / HTTP/1.1\r\nX: " + b"a" * 60_000, eof=True),
+    ]
+    answers = await asyncio.gather(*crowd, *(answer_to(port, HEALTH) for _ in range(40)))
+    assert [answer[9:12] for answer in answers[:5]] == [b"200", b"200", b"200", b"200", b"431"]
+    assert {answer[9:12] for answer in answers[5:]} == {b"200"}
+    await until(lambda: not gateway.connections, "nothing is left of them")
+
+
+async def test_requests_of_a_crowd_are_read_together_and_a_fault_with_one_is_its_own(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+    read: list[OneRequest] = []
+
+    def reads(connection: OneRequest) -> None:
+        read.append(connection)
+        if connection is second:
+            raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(OneRequest, "read", reads)
+    first, second, third = (gateway.connection() for _ in range(3))
+    sink = Sink()
+    second._transport = cast(asyncio.Transport, sink)
+    for connection in (first, second, third):
+        connection.data_received(HEALTH)
+    assert read == [first], "who comes alone is read at once, and others wait for the crowd"
+    await until(lambda: len(read) == 3, "they are read")
+    assert read == [first, second, third]
+    assert sink.aborted
+    assert [str(fault["exception"]) for fault in faults] == ["a fault of ours"]
+    fourth = gateway.connection()
+    await until(lambda: gateway.arrivals._reading is None, "the crowd is over")
+    fourth.data_received(HEALTH)
+    assert read[-1] is fourth, "alone again"

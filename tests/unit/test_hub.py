@@ -22,7 +22,7 @@ class NotedBus:
 
     def __init__(self) -> None:
         self.heard: set[int] = set()
-        self.confirmation: asyncio.Future[None] | None = None
+        self.confirmation: asyncio.Future[float] | None = None
 
     async def start(self, receiver: object) -> None: ...
 
@@ -30,7 +30,7 @@ class NotedBus:
 
     def publish(self, recipient_id: int, message: bytes) -> None: ...
 
-    def subscribe(self, recipient_id: int) -> asyncio.Future[None] | None:
+    def subscribe(self, recipient_id: int) -> asyncio.Future[float] | None:
         self.heard.add(recipient_id)
         return self.confirmation
 

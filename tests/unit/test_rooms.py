@@ -26,7 +26,7 @@ redis_subscriptions redis_node redis_bus
 hub engine seen stream drain health exporter pusher telling
 seed
 web
-gateway_answers gateway_request gateway_connection gateway
+gateway_answers gateway_request gateway_arrivals gateway_connection gateway
 sockets supervisor exposition
 early_answers web_http1
 app web_server web_process gateway_process asgi doctor loadtest readings commands cli __main__

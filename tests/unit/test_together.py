@@ -141,9 +141,38 @@ async def test_who_waits_behind_an_unavailable_database_does_not_wait_as_long_ag
     together: Together[int, int] = Together(locked, most=10, waiting_most=100, full=Unavailable)
     first = asyncio.create_task(together.ask(1))
     await begun.wait()
-    second = together.asking(2)
+    second = asyncio.create_task(together.ask(2))
+    heard: list[int | Exception] = []
+    together.tell(3, heard.append)
+    await asyncio.sleep(0)
     told.set()
     for waiting in (first, second):
         with pytest.raises(Unavailable):
             await waiting
+    assert [type(one) for one in heard] == [Unavailable]
     assert batches == [[1]], "the second was not tried at all"
+
+
+async def test_who_has_no_task_is_told_and_a_fault_there_is_nobody_elses() -> None:
+    faults: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+    doubling = Doubling(most=10)
+    heard: list[int | Exception] = []
+
+    def fails(_: int | Exception) -> None:
+        raise ZeroDivisionError
+
+    doubling.together.tell(1, fails)
+    doubling.together.tell(2, heard.append)
+    (third,) = doubling.ask_all(3)
+    assert await third == 6
+    assert heard == [4]
+    assert [type(fault["exception"]) for fault in faults] == [ZeroDivisionError]
+
+
+async def test_who_is_told_hears_at_once_that_too_many_wait() -> None:
+    doubling = Doubling(most=1, waiting_most=1)
+    heard: list[int | Exception] = []
+    doubling.together.tell(1, heard.append)
+    doubling.together.tell(2, heard.append)
+    assert len(heard) == 1 and isinstance(heard[0], Exception)
