@@ -25,7 +25,7 @@ LOOK_EVERY_NS = 1_000_000
 STALL_LEAST_NS = 1_000_000
 # Above whatever has no such priority; below the kernel's own threads of this kind.
 PRIORITY = 10
-# One stall: when the core should have been there, and when it was; monotonic, in nanoseconds.
+# One stall: when the core was last there, and when it was again; monotonic, in nanoseconds.
 STALL = Struct("=qq")
 
 Stall = tuple[int, int]
@@ -86,11 +86,11 @@ def watch(core: int, file: Path) -> None:
         return
     with file.open("wb", buffering=0) as output:
         while os.getppid() == run:
-            due = time.monotonic_ns() + LOOK_EVERY_NS
+            slept = time.monotonic_ns()
             time.sleep(LOOK_EVERY_NS / 1e9)
             woke = time.monotonic_ns()
-            if woke - due >= STALL_LEAST_NS:
-                output.write(STALL.pack(due, woke))
+            if woke - slept >= LOOK_EVERY_NS + STALL_LEAST_NS:
+                output.write(STALL.pack(slept, woke))
 
 
 if __name__ == "__main__":
