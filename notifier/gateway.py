@@ -153,11 +153,8 @@ class Gateway:
             try:
                 connection.flush()
             except Exception as error:
-                # A fault of ours with one stream: it comes back, and the others go on. Above here
-                # may be the bus's own connection.
-                told = {"message": "a stream's write failed", "exception": error}
-                self._loop.call_exception_handler(told)
-                connection.abort()
+                # It comes back. Above here may be the bus's own connection.
+                connection.failed("a stream's write failed", error)
 
     def _sweep(self) -> None:
         self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)

@@ -53,10 +53,7 @@ class Arrivals:
             try:
                 connection.read()
             except Exception as error:
-                # A fault of ours with one request; the others are read.
-                told = {"message": "reading a request failed", "exception": error}
-                self._loop.call_exception_handler(told)
-                connection.abort()
+                connection.failed("reading a request failed", error)
 
     def has_arrived(self, connection: OneRequest) -> None:
         """Its head is complete."""

@@ -99,6 +99,12 @@ class OneRequest(asyncio.Protocol):
             self._reader.close()
             self._reader = None
 
+    def failed(self, what: str, error: Exception) -> None:
+        """A fault of ours with this connection: it is logged and ends, and no other does."""
+        told = {"message": what, "exception": error}
+        asyncio.get_running_loop().call_exception_handler(told)
+        self.abort()
+
     def abort(self) -> None:
         """End the connection without another byte."""
         if self._transport is not None:
