@@ -53,6 +53,8 @@ DOOR_FIGURES = (
     CONNECT,
     Figure("connect", "connected", "  connected"),
     DELIVER,
+    Figure("deliver", "redis_us", "  of it Redis", "µs", 1),
+    Figure("deliver", "wakes", "  wakes of server and Redis", "", 2),
     Figure("deliver", "p50_ms", "publish to socket, p50", "ms", 2),
     P99,
     Figure("deliver", "calm_p99_ms", "  p99 while the host held no core back", "ms", 2),

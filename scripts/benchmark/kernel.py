@@ -6,6 +6,7 @@ is not charged. Nothing here samples; every figure is a difference between two r
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,18 +23,26 @@ class Usage:
 
     `pss` is the proportional share: a page that n processes share counts 1/n in each, so the sum
     over a server's processes is what the machine gave them. `uss` is what they share with nobody.
-    Both in bytes; socket buffers are the kernel's and are not in either.
+    Both in bytes; socket buffers are the kernel's and are not in either. `wakes` is how often a
+    thread of theirs had nothing to do and waited: each ends with a wake, which pays for the switch
+    and finds the core's caches full of others' things.
     """
 
     cpu: float = 0.0
     pss: int = 0
     uss: int = 0
+    wakes: int = 0
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(self.cpu + other.cpu, self.pss + other.pss, self.uss + other.uss)
+        return Usage(
+            self.cpu + other.cpu,
+            self.pss + other.pss,
+            self.uss + other.uss,
+            self.wakes + other.wakes,
+        )
 
     def __sub__(self, other: Usage) -> Usage:
-        return Usage(self.cpu - other.cpu, self.pss - other.pss, self.uss - other.uss)
+        return self + Usage(-other.cpu, -other.pss, -other.uss, -other.wakes)
 
 
 def family(pid: int) -> list[int]:
@@ -74,12 +83,23 @@ def memory(pid: int) -> tuple[int, int]:
     return pss, uss
 
 
+def wakes(pid: int) -> int:
+    """How often the living threads of a process have waited (proc_pid_status(5),
+    `voluntary_ctxt_switches`)."""
+    count = 0
+    for status in Path(f"/proc/{pid}/task").glob("*/status"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            _, _, rest = status.read_text().partition("\nvoluntary_ctxt_switches:")
+            count += int(rest.split(maxsplit=1)[0]) if rest else 0
+    return count
+
+
 def usage(pid: int) -> Usage:
     """Of a process and its descendants."""
     total = Usage()
     for one in family(pid):
         pss, uss = memory(one)
-        total += Usage(cpu_seconds(one), pss, uss)
+        total += Usage(cpu_seconds(one), pss, uss, wakes(one))
     return total
 
 

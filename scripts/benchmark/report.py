@@ -18,6 +18,9 @@ from benchmark.figures import (
     missed,
 )
 
+# What one event costs, and the digits to show of it.
+GROWN = (("cpu_us", 1), ("redis_us", 1), ("wakes", 2))
+
 Row = list[str]
 Results = Mapping[str, Any]
 
@@ -89,6 +92,8 @@ def _growth_table(points: Sequence[Results]) -> list[Row]:
         "streams",
         "processes",
         "CPU per event, µs",
+        "of it Redis",
+        "wakes",
         "p50, ms",
         "p99, ms",
         "calm p99, ms",
@@ -100,8 +105,8 @@ def _growth_table(points: Sequence[Results]) -> list[Row]:
         deliver = point["deliver"]
         times = (_ms(deliver[key]) for key in ("p50_ms", "p99_ms", "calm_p99_ms", "max_ms"))
         counted = (f"{deliver[key]:,}" for key in counts)
-        what = (f"{point['streams']:,}", str(point["processes"]), f"{deliver['cpu_us']:.1f}")
-        rows.append([*what, *times, *counted])
+        costs = (f"{deliver[key]:.{digits}f}" for key, digits in GROWN)
+        rows.append([f"{point['streams']:,}", str(point["processes"]), *costs, *times, *counted])
     return rows
 
 

@@ -16,7 +16,7 @@ from benchmark.visit import visit
 
 VISITED = {"hold", "connect", "deliver", "storm"}
 # What a reader of the JSON can rely on; raised when a name or a unit changes.
-FORMAT = 2
+FORMAT = 3
 # What grows: the gateway, and beside it what the machine lets anything grow like.
 GROWN = ("gateway", "bare")
 

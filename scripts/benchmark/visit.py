@@ -1,6 +1,6 @@
 """One visit to one door: connect, hold, deliver, storm, on one start of its server.
 
-CPU figures are those of the server's processes and its Redis together; `redis_share` says how much
+CPU figures are those of the server's processes and its Redis together; `redis_us` says how much
 of it was Redis. The heartbeats of idle streams during `deliver` are in its figure, because a door
 that sends them pays for them.
 """
@@ -116,23 +116,26 @@ class _Visit:
         self.loop.run_until(lambda: False, seconds)
 
     def _connect(self) -> Figures:
-        server, redis = self.opened.server().cpu, self.opened.redis().cpu
+        before = self.opened.server(), self.opened.redis()
         seconds = self.crowd.connect(self.load.connects_at_once, CONNECT_CEILING_SECONDS)
         self._wait_quiet()
         return {
-            **self._cpu_each(server, redis, self.crowd.live),
+            **self._cost_each(*before, self.crowd.live),
             "connected": self.crowd.live,
             "seconds": round(seconds, 3),
         }
 
-    def _cpu_each(self, server: float, redis: float, count: int) -> Figures:
-        """CPU per piece of work since the readings `server` and `redis`, in microseconds."""
-        server = self.opened.server().cpu - server
-        redis = self.opened.redis().cpu - redis
+    def _cost_each(self, server: kernel.Usage, redis: kernel.Usage, count: int) -> Figures:
+        """What each of `count` pieces of work took since the readings `server` and `redis`: CPU in
+        microseconds, Redis' part of it, and wakes."""
+        if not count:
+            return {"cpu_us": None, "redis_us": None, "wakes": None}
+        server, redis = self.opened.server() - server, self.opened.redis() - redis
         total = server + redis
         return {
-            "cpu_us": round(total / count * 1e6, 1) if count else None,
-            "redis_share": round(redis / total, 3) if total else 0.0,
+            "cpu_us": round(total.cpu / count * 1e6, 1),
+            "redis_us": round(redis.cpu / count * 1e6, 1),
+            "wakes": round(total.wakes / count, 2),
         }
 
     def _hold(self, server: kernel.Usage, redis: kernel.Usage) -> Figures:
@@ -160,14 +163,14 @@ class _Visit:
             self.crowd.forget()
             self.loop.reset_account()
             counters = self.opened.counters()
-            server, redis = self.opened.server().cpu, self.opened.redis().cpu
+            before = self.opened.server(), self.opened.redis()
             log = self._feed.start(rate=self.load.rate, seconds=self.load.seconds)
             answer = self._run_feed()
         client = self.loop.account()
         stalls = witnesses.stalls()
         result = self._tally(log, None if stalls is None else shadows(stalls))
         return {
-            **self._cpu_each(server, redis, result.received),
+            **self._cost_each(*before, result.received),
             **result.as_dict(),
             **self._counted_since(counters),
             "feed_late_ms": answer["late_ms"],
@@ -211,7 +214,7 @@ class _Visit:
                 answer = self._feed.poll()
             missed = int(answer["sent"])
         counters = self.opened.counters()
-        server, redis = self.opened.server().cpu, self.opened.redis().cpu
+        before = self.opened.server(), self.opened.redis()
         self.loop.reset_account()
         began = time.monotonic()
         self.crowd.connect(self.load.storm_at_once, CONNECT_CEILING_SECONDS)
@@ -225,7 +228,7 @@ class _Visit:
             "connected": self.crowd.live,
             "client": client,
         }
-        figures |= self._cpu_each(server, redis, self.crowd.live)
+        figures |= self._cost_each(*before, self.crowd.live)
         figures |= self._counted_since(counters)
         if self.door.catches_up:
             result = self._tally(log).as_dict()

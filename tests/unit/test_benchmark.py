@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 tally: Any = importlib.import_module("benchmark.tally")
 figures: Any = importlib.import_module("benchmark.figures")
 stalls: Any = importlib.import_module("benchmark.stalls")
+kernel: Any = importlib.import_module("benchmark.kernel")
 
 MS = 1_000_000
 SENT = {(0, 1): 10 * MS, (0, 2): 20 * MS, (1, 1): 30 * MS}
@@ -94,3 +97,26 @@ def test_an_event_lost_anywhere_in_the_growth_is_a_fault() -> None:
     assert figures.faults(results) == []
     growth["bare"][0]["deliver"]["lost"] = 2
     assert figures.faults(results) == ["growth, bare, 15000 streams, 4 processes: 2 lost"]
+
+
+SLEEPER = """
+import sys, time
+for _ in sys.stdin:
+    for _ in range(50):
+        time.sleep(0.001)
+    print(flush=True)
+"""
+
+
+def test_a_process_that_sleeps_is_known_by_its_wakes() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SLEEPER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as sleeper:
+        assert sleeper.stdin is not None and sleeper.stdout is not None
+        for line in ("once\n", "once more\n"):
+            before = kernel.usage(sleeper.pid)
+            sleeper.stdin.write(line)
+            sleeper.stdin.flush()
+            sleeper.stdout.readline()
+        assert 50 <= (kernel.usage(sleeper.pid) - before).wakes < 100
+        sleeper.stdin.close()
