@@ -70,14 +70,18 @@ need_programs() { # each program that tests start, as the Debian package it come
     command -v chromium >/dev/null || missing+=(chromium fonts-liberation)
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || missing+=(postgresql)
     for extra in "$@"; do command -v "$extra" >/dev/null || missing+=("$extra"); done
-    if [ ${#missing[@]} -gt 0 ]; then
-        if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-            echo "Installing ${missing[*]}"
-            export DEBIAN_FRONTEND=noninteractive
-            { apt-get update && apt-get install --yes --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 ||
-                fail "apt-get could not install ${missing[*]}; $log ends with: $(tail -n 1 "$log")"
-        else
-            fail "The tests need ${missing[*]}: install them (on Debian: sudo apt-get install ${missing[*]}) and run this again."
-        fi
+    if [ ${#missing[@]} -gt 0 ]; then install_packages "The tests need" "${missing[@]}"; fi
+}
+
+install_packages() { # who needs them, in words; then Debian packages
+    local who=$1
+    shift
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "Installing $*" >&2
+        export DEBIAN_FRONTEND=noninteractive
+        { apt-get update && apt-get install --yes --no-install-recommends "$@"; } >"$log" 2>&1 ||
+            fail "apt-get could not install $*; $log ends with: $(tail -n 1 "$log")"
+    else
+        fail "$who $*: install them (on Debian: sudo apt-get install $*) and run this again."
     fi
 }
