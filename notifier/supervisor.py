@@ -9,6 +9,7 @@ new one serves before the old one drains.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -173,8 +174,7 @@ class Supervisor:
         except TimeoutError:
             serves = False
         if not serves:
-            if process.returncode is None:
-                process.kill()
+            tell(process, signal.SIGKILL)
             await process.wait()
             return False
         # Looked at only now: the old process may have died and been replaced meanwhile.
@@ -199,13 +199,13 @@ class Supervisor:
         if process.returncode is not None:
             # It ended by itself, and that was noted when it did.
             return
-        process.send_signal(self._stop_signal)
+        tell(process, self._stop_signal)
         try:
             async with asyncio.timeout(self._stop_seconds):
                 code = await process.wait()
         except TimeoutError:
             log.error("process_killed", process=name, pid=process.pid)
-            process.kill()
+            tell(process, signal.SIGKILL)
             await process.wait()
             self._exit_code = 1
             return
@@ -213,6 +213,17 @@ class Supervisor:
         if code not in (0, EXIT_MISCONFIGURED, -self._stop_signal):
             log.error("process_ended_abnormally", process=name, pid=process.pid, cause=code)
             self._exit_code = 1
+
+
+def tell(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    """Send a signal; harmless when the process has ended.
+
+    `Process.send_signal` looks first whether it has, until Python 3.13, and so takes the exit code
+    from the watcher that waits for it and then makes one up: 255 (python/cpython issue 87744).
+    """
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)
 
 
 def command_for(kind: str, socket_fd: int) -> Callable[[int, int], list[str]]:

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 from notifier import supervisor
 from notifier.supervisor import Slot, Supervisor
@@ -34,7 +38,21 @@ os.read(life, 1)
 """
 
 
+def reaping_after(seconds: float) -> Callable[[int, int], tuple[int, int]]:
+    """`os.waitpid` for asyncio's watcher on a machine so busy that it hears late of an end."""
+    at_once = os.waitpid
+
+    def later(pid: int, options: int) -> tuple[int, int]:
+        if not options:
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+            time.sleep(seconds)
+        return at_once(pid, options)
+
+    return later
+
+
 def main(folder: Path, slots: int, options: dict[str, float]) -> int:
+    late_seconds = options.pop("late_seconds", 0)
     pause_seconds = options.pop("pause_seconds", supervisor.RESTART_FIRST_SECONDS)
     for name, value in options.items():
         setattr(supervisor, name, value)
@@ -44,7 +62,8 @@ def main(folder: Path, slots: int, options: dict[str, float]) -> int:
         return [*program, str(folder), str(life_fd), str(ready_fd)]
 
     made = [Slot(f"child-{n}", command, (), pause_seconds=pause_seconds) for n in range(slots)]
-    return asyncio.run(Supervisor(made, drain_seconds=0).run())
+    with mock.patch("os.waitpid", reaping_after(late_seconds)):
+        return asyncio.run(Supervisor(made, drain_seconds=0).run())
 
 
 if __name__ == "__main__":

@@ -132,6 +132,14 @@ async def test_wrong_settings_end_it_at_once_with_their_own_code(begin: Begin) -
     assert len(family.started) <= 2, "trying again cannot help"
 
 
+async def test_two_that_end_at_once_are_both_heard_of_with_their_own_code(begin: Begin) -> None:
+    # The second has ended, and is told to stop before anybody has heard of it.
+    family = await begin(2, "misconfigured", late_seconds=0.3)
+    async with asyncio.timeout(10):
+        assert await family.gone() == 3
+    assert family.says("process_ended_abnormally") == 1
+
+
 async def test_settings_that_turn_wrong_later_do_not_end_who_serves(begin: Begin) -> None:
     family = await begin(2)
     family.behave("misconfigured")
