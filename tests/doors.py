@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,6 +12,7 @@ from tests.event_source import EventSource, Received
 from tests.exchange import request
 from tests.patience import CEILING_SECONDS, until
 from tests.person import Person, Stream
+from tests.proc import leaves
 from tests.processes import NOTIFIER, START_CEILING_SECONDS, Program, Server, free_port
 
 METRICS_TOKEN = "only for the tests"
@@ -177,13 +177,3 @@ def recorded(stream: Stream) -> Recording:
     """Make a stream that was just opened keep its bytes."""
     stream.source = recording = Recording()
     return recording
-
-
-def leaves(pid: int) -> list[int]:
-    """The processes that serve, under the one that watches over them."""
-    children: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        # A thread may end between the listing and the look.
-        with contextlib.suppress(FileNotFoundError):
-            children += [int(child) for child in task.read_text().split()]
-    return [leaf for child in children for leaf in leaves(child)] or [pid]

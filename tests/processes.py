@@ -24,6 +24,7 @@ from notifier.database import Database
 from notifier.settings import Settings
 from tests.exchange import request
 from tests.patience import until
+from tests.proc import inode_of, leaves, sockets
 
 # Beside the interpreter that runs the tests: the command as it was installed, entry point and all.
 NOTIFIER = Path(sys.executable).with_name("notifier")
@@ -319,12 +320,12 @@ class Server(Program):
 
     def workers(self) -> list[int]:
         """The processes that serve: the children, or the process itself where there are none."""
-        return _children(self.pid) or [self.pid]
+        return leaves(self.pid)
 
     def holder(self, remote_port: int) -> int | None:
         """The worker that holds the connection from `remote_port`; None while none has taken it."""
-        inode = _inode_of(self.port, remote_port)
-        return next((pid for pid in self.workers() if inode in _sockets(pid)), None)
+        inode = inode_of(self.port, remote_port)
+        return next((pid for pid in self.workers() if inode in sockets(pid)), None)
 
 
 Started = TypeVar("Started", RedisServer, PostgresServer, Server)
@@ -338,27 +339,3 @@ async def running(program: Started) -> AsyncIterator[Started]:
         yield program
     finally:
         await program.stop()
-
-
-def _children(pid: int) -> list[int]:
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    direct = [int(child) for task in tasks for child in task.read_text().split()]
-    return [found for child in direct for found in (_children(child) or [child])]
-
-
-def _inode_of(local_port: int, remote_port: int) -> str | None:
-    wanted = (f":{local_port:04X}", f":{remote_port:04X}")
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        columns = line.split()
-        if columns[1].endswith(wanted[0]) and columns[2].endswith(wanted[1]):
-            return columns[9]
-    return None
-
-
-def _sockets(pid: int) -> set[str]:
-    links = set()
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        # A file may be closed between the listing and the look.
-        with contextlib.suppress(FileNotFoundError):
-            links.add(str(descriptor.readlink()))
-    return {link.removeprefix("socket:[").removesuffix("]") for link in links if "socket" in link}

@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.exactness import exact
 from tests.exchange import request
 from tests.fault_proxy import FaultProxy, fault_proxy
+from tests.proc import is_a
 from tests.processes import RedisServer, Server, free_port, running
 from tests.sender import Sender
 from tests.window import Window
@@ -52,12 +53,7 @@ class Site:
         return self._processes("gateway")
 
     def _processes(self, kind: str) -> list[int]:
-        found = []
-        for pid in self.server.workers():
-            command = Path(f"/proc/{pid}/cmdline")
-            if command.exists() and f"\0{kind}\0" in command.read_text():
-                found.append(pid)
-        return found
+        return [pid for pid in self.server.workers() if is_a(kind, pid)]
 
     async def ready(self) -> bool:
         """Both doors say that they can serve, each as often as it has processes and more."""

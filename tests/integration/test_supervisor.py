@@ -18,6 +18,7 @@ from tests.conftest import People, Serve
 from tests.exchange import request
 from tests.integration import supervised
 from tests.patience import PAUSE_SECONDS, until
+from tests.proc import lives
 from tests.processes import Program, environment
 
 CHECKOUT = Path(__file__).parents[2]
@@ -47,7 +48,7 @@ class Family(Program):
 
     @property
     def living(self) -> list[int]:
-        return [pid for pid in self.started if _lives(pid)]
+        return [pid for pid in self.started if lives(pid)]
 
     def says(self, event: str) -> int:
         """How often."""
@@ -58,14 +59,6 @@ class Family(Program):
 
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state not in "ZX"
 
 
 Begin = Callable[..., Awaitable[Family]]

@@ -10,6 +10,7 @@ from tests.commands import notifier
 from tests.exchange import request
 from tests.patience import until
 from tests.person import Person
+from tests.proc import is_a
 from tests.processes import RedisServer, Server, free_port, running
 
 TOKEN = [("Authorization", "Bearer only for the tests")]
@@ -67,7 +68,7 @@ async def test_every_process_is_seen_at_one_address(tmp_path: Path, redis: Redis
 
 def _web_process(server: Server) -> int:
     for pid in server.workers():
-        if b"\0web\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        if is_a("web", pid):
             return pid
     raise AssertionError("no web process")
 
