@@ -174,7 +174,7 @@ class Supervisor:
         except TimeoutError:
             serves = False
         if not serves:
-            tell(process, signal.SIGKILL)
+            send_signal(process, signal.SIGKILL)
             await process.wait()
             return False
         # Looked at only now: the old process may have died and been replaced meanwhile.
@@ -199,13 +199,13 @@ class Supervisor:
         if process.returncode is not None:
             # It ended by itself, and that was noted when it did.
             return
-        tell(process, self._stop_signal)
+        send_signal(process, self._stop_signal)
         try:
             async with asyncio.timeout(self._stop_seconds):
                 code = await process.wait()
         except TimeoutError:
             log.error("process_killed", process=name, pid=process.pid)
-            tell(process, signal.SIGKILL)
+            send_signal(process, signal.SIGKILL)
             await process.wait()
             self._exit_code = 1
             return
@@ -215,7 +215,7 @@ class Supervisor:
             self._exit_code = 1
 
 
-def tell(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+def send_signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
     """Send a signal; harmless when the process has ended.
 
     `Process.send_signal` looks first whether it has, until Python 3.13, and so takes the exit code

@@ -19,7 +19,7 @@ from benchmark.figures import (
 )
 
 # What one event costs, and the digits to show of it.
-GROWN = (("cpu_us", 1), ("redis_us", 1), ("wakes", 2))
+EVENT_COSTS = (("cpu_us", 1), ("redis_us", 1), ("wakes", 2))
 
 Row = list[str]
 Results = Mapping[str, Any]
@@ -105,7 +105,7 @@ def _growth_table(points: Sequence[Results]) -> list[Row]:
         deliver = point["deliver"]
         times = (_ms(deliver[key]) for key in ("p50_ms", "p99_ms", "calm_p99_ms", "max_ms"))
         counted = (f"{deliver[key]:,}" for key in counts)
-        costs = (f"{deliver[key]:.{digits}f}" for key, digits in GROWN)
+        costs = (f"{deliver[key]:.{digits}f}" for key, digits in EVENT_COSTS)
         rows.append([f"{point['streams']:,}", str(point["processes"]), *costs, *times, *counted])
     return rows
 

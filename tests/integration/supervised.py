@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from unittest import mock
 
@@ -62,7 +63,8 @@ def main(folder: Path, slots: int, options: dict[str, float]) -> int:
         return [*program, str(folder), str(life_fd), str(ready_fd)]
 
     made = [Slot(f"child-{n}", command, (), pause_seconds=pause_seconds) for n in range(slots)]
-    with mock.patch("os.waitpid", reaping_after(late_seconds)):
+    late = mock.patch("os.waitpid", reaping_after(late_seconds)) if late_seconds else nullcontext()
+    with late:
         return asyncio.run(Supervisor(made, drain_seconds=0).run())
 
 
