@@ -1,14 +1,15 @@
 """An event: something that happened to one recipient, and its form on the bus.
 
-Immutable and without I/O. The JSON of an event is the same on the bus and in a stream's `data`
-line, so a process that only carries it (the gateway) never has to write it again.
+Immutable and without I/O. The bus carries the bytes of a stream: an event has its number in `id`, a
+signal has none. So whoever writes an event to a thousand streams has to read neither its JSON nor
+its name, and the number is all that is looked at on the way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import orjson
 
@@ -20,12 +21,14 @@ SEQUENCE_MAX = 2**63 - 1
 NAME_MAX_CHARACTERS = 64
 # A signal is a name and a few words; whoever has more to say has an event.
 SIGNAL_MAX_BYTES = 4 * 1024
-# Begins the line of a signal on the bus: no JSON begins with it, so an event's way is not longer.
-_SIGNAL_MARK = b"~"
-# Names that were found good, so that thousands of events a second are not checked letter by
+_DATA = b"data: "
+# What tells a stream's reader that its sign-in is over tells the bus whose, by their numbers. No
+# event and no signal may have this name.
+_ENDED = b"event: signed_out"
+# `event: <name>` as found good, so that thousands of events a second are not checked letter by
 # letter. A program has a few dozen; the bound is for garbage that happens to be well-formed.
 CHECKED_NAMES_MOST = 1_000
-_checked: set[str] = set()
+_checked: set[bytes] = set()
 
 
 class Event:
@@ -59,9 +62,9 @@ class Event:
     def frame(self) -> bytes:
         """The event's bytes in a stream; made once, shared by all the streams that send it."""
         if self._frame is None:
-            # `json` holds no raw CR, LF or NUL (JSON escapes them) and `name` was checked when
-            # the event was made, so nothing can break out of a field. `sse.frame` is the general
-            # way for text that is not known to be one line.
+            # `json` holds no raw CR, LF or NUL (JSON escapes them) and `name` was checked when it
+            # was recorded, so nothing can break out of a field. `sse.frame` is the general way for
+            # text that is not known to be one line.
             self._frame = b"id: %d\nevent: %s\ndata: %s\n\n" % (
                 self.sequence,
                 self.name.encode(),
@@ -88,6 +91,25 @@ class Event:
 
     def __repr__(self) -> str:
         return f"Event({self.recipient_id}, {self.sequence}, {self.name!r}, {self.payload!r})"
+
+
+class Carried:
+    """An event as the bus brings it: its `sequence`, and its bytes in a stream (`frame`)."""
+
+    __slots__ = ("frame", "sequence")
+
+    def __init__(self, sequence: int, frame: bytes) -> None:
+        self.sequence = sequence
+        self.frame = frame
+
+    @property
+    def timestamp(self) -> float:
+        """When it happened. Raises `ValueError` if its JSON is none of ours."""
+        body = orjson.loads(self.frame[self.frame.index(_DATA) + len(_DATA) :])
+        timestamp = body.get("timestamp") if type(body) is dict else None
+        if type(timestamp) not in (float, int):
+            raise ValueError("an event without its time")
+        return cast(float, timestamp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +147,9 @@ class Signal:
         return b"event: %s\ndata: %s\n\n" % (self.name.encode(), self.json)
 
 
-# What a message on the bus may tell of.
+# What a message on the bus may tell of, and how it comes out there.
 Happened: TypeAlias = Event | Ended | Signal
+Heard: TypeAlias = Carried | Ended | Signal
 
 
 def check_name(name: str) -> str:
@@ -143,79 +166,88 @@ def check_name(name: str) -> str:
 
 
 def to_bus(happened: Sequence[Happened]) -> list[bytes]:
-    """The bus messages for what happened to one recipient, in order: one JSON value a line.
+    """The bus messages for what happened to one recipient, in order: their bytes in a stream.
 
-    An event is its public JSON object, the end of sign-ins an array of their numbers, a signal a
-    mark and its JSON. It is one message unless that would pass `BUS_MESSAGE_MAX_BYTES`, beyond
-    which nobody reads it.
+    The end of sign-ins is a `signed_out` with an array of their numbers. It is one message unless
+    that would pass `BUS_MESSAGE_MAX_BYTES`, beyond which nobody reads it.
     """
     messages: list[bytes] = []
-    lines: list[bytes] = []
+    frames: list[bytes] = []
     size = 0
     for one in happened:
-        line = one.json if isinstance(one, Event) else _line(one)
-        size += len(line) + 1
-        if lines and size > BUS_MESSAGE_MAX_BYTES:
-            messages.append(b"\n".join(lines))
-            lines, size = [], len(line) + 1
-        lines.append(line)
-    return [*messages, b"\n".join(lines)] if lines else messages
+        frame = _ended(one) if isinstance(one, Ended) else one.frame
+        size += len(frame)
+        if frames and size > BUS_MESSAGE_MAX_BYTES:
+            messages.append(b"".join(frames))
+            frames, size = [], len(frame)
+        frames.append(frame)
+    return [*messages, b"".join(frames)] if frames else messages
 
 
-def _line(one: Ended | Signal) -> bytes:
-    return _SIGNAL_MARK + one.json if isinstance(one, Signal) else orjson.dumps(one.sign_in_ids)
+def _ended(ended: Ended) -> bytes:
+    return b"%b\ndata: %b\n\n" % (_ENDED, orjson.dumps(ended.sign_in_ids))
 
 
-def from_bus(recipient_id: int, message: bytes) -> list[Happened]:
+def from_bus(recipient_id: int, message: bytes) -> list[Heard]:
     """What a bus message tells of.
 
-    Raises `ValueError` for whatever `to_bus` did not make: garbage on the channel, another
-    program's message, one beyond `BUS_MESSAGE_MAX_BYTES`, an impossible sequence.
+    Raises `ValueError` for whatever does not look as `to_bus` makes it: garbage on the channel,
+    another program's message, one beyond `BUS_MESSAGE_MAX_BYTES`, an impossible sequence. Whatever
+    is returned keeps to its lines in a stream. The JSON of an event is not read: who can publish
+    on our Redis in our own form can tell people anything.
     """
     if len(message) > BUS_MESSAGE_MAX_BYTES:
         raise ValueError("larger than any message of ours")
-    if b"\n" in message:
-        return [_parse(recipient_id, line) for line in message.split(b"\n")]
-    return [_parse(recipient_id, message)]
+    *frames, rest = message.split(b"\n\n")
+    # A CR ends a line in a stream; none of ours has one.
+    if rest or not frames or b"\r" in message:
+        raise ValueError("no frames of ours")
+    heard: list[Heard] = []
+    for frame in frames:
+        lines = frame.split(b"\n")
+        if len(lines) != 3:
+            heard.append(_besides(recipient_id, lines))
+            continue
+        number, name, data = lines
+        digits = number[4:]
+        if number[:4] != b"id: " or not digits.isdigit() or data[:6] != _DATA:
+            raise ValueError("not an event")
+        if name not in _checked:
+            _check_name_line(name)
+        sequence = int(digits)
+        if not 0 < sequence <= SEQUENCE_MAX:
+            raise ValueError("an impossible sequence")
+        heard.append(Carried(sequence, frame + b"\n\n"))
+    return heard
 
 
-def _parse(recipient_id: int, line: bytes) -> Happened:
-    try:
-        body = orjson.loads(line)
-    except ValueError:
-        if line.startswith(_SIGNAL_MARK):
-            return _signal(recipient_id, line.removeprefix(_SIGNAL_MARK))
-        raise
-    if type(body) is not dict:
-        if type(body) is list and all(type(number) is int for number in body):
-            return Ended(recipient_id, tuple(body))
+def _check_name_line(line: bytes) -> None:
+    field, _, name = line.partition(b": ")
+    if field != b"event":
         raise ValueError("not an event")
-    try:
-        sequence, name, timestamp = body["sequence"], body["name"], body["timestamp"]
-        event = Event(recipient_id, sequence, name, body["data"], timestamp)
-    except KeyError as error:
-        raise ValueError(f"no {error}") from None
-    if type(sequence) is not int or not 0 < sequence <= SEQUENCE_MAX:
-        raise ValueError("an impossible sequence")
-    if type(name) is not str or type(timestamp) not in (float, int):
-        raise ValueError("not an event")
-    if name not in _checked:
-        check_name(name)
-        if len(_checked) < CHECKED_NAMES_MOST:
-            _checked.add(name)
-    # White space between tokens may hold a CR; only what we wrote ourselves is one clean line.
-    if b"\r" not in line:
-        event._json = line
-    return event
+    check_name(name.decode())
+    if len(_checked) < CHECKED_NAMES_MOST:
+        _checked.add(line)
 
 
-def _signal(recipient_id: int, line: bytes) -> Signal:
-    if len(line) > SIGNAL_MAX_BYTES:
+def _besides(recipient_id: int, lines: list[bytes]) -> Ended | Signal:
+    """What is no event: the end of sign-ins, or a signal."""
+    if len(lines) != 2 or not lines[1].startswith(_DATA):
+        raise ValueError("no frame of ours")
+    name, json = lines[0], lines[1].removeprefix(_DATA)
+    if name == _ENDED:
+        numbers = orjson.loads(json)
+        if type(numbers) is list and all(type(number) is int for number in numbers):
+            return Ended(recipient_id, tuple(numbers))
+        raise ValueError("not the end of sign-ins")
+    if len(json) > SIGNAL_MAX_BYTES:
         raise ValueError("larger than any signal of ours")
-    body = orjson.loads(line)
+    body = orjson.loads(json)
     if type(body) is not dict or body.keys() != {"name", "data", "timestamp"}:
         raise ValueError("not a signal")
     if type(body["name"]) is not str or type(body["timestamp"]) not in (float, int):
         raise ValueError("not a signal")
-    # Written anew: what came may hold line ends between its tokens.
-    return Signal.make(recipient_id, body["name"], body["data"], body["timestamp"])
+    signal = Signal.make(recipient_id, body["name"], body["data"], body["timestamp"])
+    if name != b"event: %b" % signal.name.encode():
+        raise ValueError("a signal of two names")
+    return signal

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-from notifier.events import SEQUENCE_MAX, Event, Signal
+from notifier.events import SEQUENCE_MAX, Carried, Signal
 
 # Events of one stream that wait for its socket. A browser that lags by more reads the table
 # instead, which drops what was replaced meanwhile; 32 is far above what a burst to one person is.
@@ -115,11 +115,11 @@ class Subscriber:
         self.began_at = 0.0
         self.delivered = 0
         self.catch_ups = 0
-        self._mailbox: list[Event | Placed] | None = None
+        self._mailbox: list[Carried | Placed] | None = None
         # Newest sequence heard of since the current (or the coming) backlog read began.
         self._heard = 0
 
-    def offer(self, event: Event) -> Offer:
+    def offer(self, event: Carried) -> Offer:
         """Deliver `event`, drop it as a repeat, or fall behind."""
         if self.state is not LIVE:
             return self._offer_away(event)
@@ -141,7 +141,7 @@ class Subscriber:
         self.ring()
         return TAKEN
 
-    def _offer_away(self, event: Event) -> Offer:
+    def _offer_away(self, event: Carried) -> Offer:
         if self.state is CLOSED:
             return Offer.CLOSED
         if event.sequence > self._heard:
@@ -188,7 +188,7 @@ class Subscriber:
         newest = self._mailbox[-1].sequence if self._mailbox else self.cursor
         return newest is not None and newest < last_sequence
 
-    def take(self) -> list[Event | Placed]:
+    def take(self) -> list[Carried | Placed]:
         """Everything in the mailbox, in order; the cursor moves past it."""
         mailbox = self._mailbox
         if not mailbox:

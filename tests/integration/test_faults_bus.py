@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -81,9 +80,8 @@ async def test_garbage_on_the_channel_is_dropped_and_everything_arrives(
     sender = Sender(harry.at(here.server.port), [gitau])
     channel = f"notifier:{gitau.id}"
 
-    def event(sequence: object, **others: object) -> str:
-        usual = {"name": "note", "data": 1, "timestamp": 1.0, "sequence": sequence}
-        return json.dumps(usual | others)
+    def event(sequence: object, name: str = "note", data: str = "{}") -> str:
+        return f"id: {sequence}\nevent: {name}\ndata: {data}\n\n"
 
     garbage: list[bytes | str] = [
         b"",
@@ -92,21 +90,22 @@ async def test_garbage_on_the_channel_is_dropped_and_everything_arrives(
         b"[" * 100_000,
         b"x" * 10_000_000,
         b'{"sequence": 1e999}',
-        json.dumps({"name": "note", "data": "x" * 10_000_000, "timestamp": 1, "sequence": 1}),
+        event(1, data="x" * 10_000_000),
         event(-1),
         event(0),
         event(2**63),
         event(10**400),
-        event("1"),
+        event("+1"),
         event(None),
         event(1.5),
         event(3, name="signed_out"),
         event(3, name="a\nid: 99"),
-        event(3, timestamp="now"),
-        b"null\nnull",
-        b"[[]]",
-        b'["1"]',
-        b"[99999999]",
+        event(3, data="1\rid: 99"),
+        event(3)[:-1],
+        b"null\n\nnull\n\n",
+        b"event: signed_out\ndata: [[]]\n\n",
+        b'event: signed_out\ndata: ["1"]\n\n',
+        b"event: signed_out\ndata: [99999999]\n\n",
     ]
     dropped = 'events_dropped_total{cause="garbage"}'
     before = await here.figure(here.gateway_port, dropped)

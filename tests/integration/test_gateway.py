@@ -19,6 +19,7 @@ from notifier.notifications import New
 from notifier.signed_in import SignedIn
 from notifier.subscriber import LIVE, Subscriber
 from tests.integration.conftest import add_people
+from tests.on_the_bus import carried
 from tests.patience import until
 
 
@@ -105,7 +106,7 @@ async def test_what_nobody_brought_is_done_in_the_turns_end(gateway: Gateway) ->
     sink = Sink()
     connection = stream(gateway, 1, sink)
     assert connection._subscriber is not None
-    assert connection._subscriber.offer(Event(1, 1, "note", 1, 1.0)).value == "taken"
+    assert connection._subscriber.offer(carried(Event(1, 1, "note", 1, 1.0))).value == "taken"
     assert not sink.written
     await asyncio.sleep(0)
     assert sink.written.count(b"event: note") == 1

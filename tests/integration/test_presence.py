@@ -14,11 +14,10 @@ from notifier.discretion import Choices, What
 from notifier.drafts import draft
 from notifier.engine import Engine
 from notifier.errors import NotFound, TooMany
-from notifier.events import Event
 from notifier.models import Message, Notification, Presence, User
 from notifier.presence import State
 from notifier.signed_in import SignedIn
-from notifier.subscriber import Subscriber
+from notifier.subscriber import Placed, Subscriber
 from notifier.whereabouts import Said
 from tests.event_source import EventSource
 from tests.integration.conftest import StartEngine, add_people, both, signed_in
@@ -49,7 +48,7 @@ class Page:
     @property
     def signals(self) -> list[tuple[str, Any]]:
         for one in self._subscriber.take():
-            assert not isinstance(one, Event)
+            assert isinstance(one, Placed)
             (got,) = self._source.feed(one.frame)
             assert "sequence" not in got.notification
             self._signals.append((got.name, got.payload))

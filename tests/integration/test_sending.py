@@ -28,6 +28,7 @@ from notifier.messages import (
 )
 from notifier.models import Message, User
 from notifier.storing import store_messages
+from tests import on_the_bus
 from tests.integration import many_sends
 from tests.integration.conftest import StartEngine, add_people, both, together
 from tests.patience import until
@@ -48,9 +49,7 @@ class Published:
         engine.bus.publish = self._publish  # type: ignore[method-assign]
 
     def _publish(self, recipient_id: int, message: bytes) -> None:
-        self.events += [
-            event for event in from_bus(recipient_id, message) if isinstance(event, Event)
-        ]
+        self.events += on_the_bus.events(recipient_id, from_bus(recipient_id, message))
         self._carry_on(recipient_id, message)
 
     def of(self, person_id: int) -> list[Event]:

@@ -15,6 +15,7 @@ from notifier.notifications import Backlog
 from notifier.stream import caught_up
 from notifier.subscriber import MAILBOX_EVENTS, Ending, State, Subscriber
 from tests.event_source import EventSource
+from tests.on_the_bus import carried
 
 # Small, so that short histories meet their edges; the real ones are 200 and 1000.
 BACKLOG_ROWS = 3
@@ -149,7 +150,7 @@ class World:
 
     def garbage(self, which: int) -> None:
         impossible = SEQUENCE_MAX - which
-        self.subscriber.offer(Event(1, impossible, "message", "garbage", 0.0))
+        self.subscriber.offer(carried(Event(1, impossible, "message", "garbage", 0.0)))
 
     def signal(self, number: int) -> None:
         if self.bus_is_up:
@@ -171,7 +172,7 @@ class World:
 
     def _offer(self, event: Event) -> None:
         self.heard_before.append(event)
-        self.subscriber.offer(event)
+        self.subscriber.offer(carried(event))
         self._bounded()
 
     def _bounded(self) -> None:
