@@ -101,13 +101,15 @@ async def _evenly(
     sent, late = 0, 0.0
     began = time.monotonic()
     while sent < total:
-        elapsed = time.monotonic() - began
-        due = min(int(elapsed * rate), total) - sent
+        # Whole ticks, or a loop that wakes a little early would make two bursts of one.
+        ticks = int((time.monotonic() - began) / TICK_SECONDS)
+        due = min(round(ticks * TICK_SECONDS * rate), total) - sent
         if due > 0:
             late = max(late, due / rate - TICK_SECONDS)
             batch = [next(turn) for _ in range(min(due, most))]
             log.append((batch, *await publish(batch)))
             sent += len(batch)
-        next_tick = (int(elapsed / TICK_SECONDS) + 1) * TICK_SECONDS
-        await asyncio.sleep(max(0.0, began + next_tick - time.monotonic()))
+        pause = began + (ticks + 1) * TICK_SECONDS - time.monotonic()
+        # uvloop rounds a timer to the nearest millisecond, and would turn until it is due.
+        await asyncio.sleep(max(0, math.ceil(pause * 1000)) / 1000)
     return late
