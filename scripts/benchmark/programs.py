@@ -123,22 +123,27 @@ def wait_ready(started: subprocess.Popen[bytes], port: int, path: str, box: Path
 
 
 @contextlib.contextmanager
-def redis_server(box: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """A Redis of the run's own, that keeps nothing on disk: its port and process."""
+def redis_server(box: Path) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
+    """A Redis of the run's own, that keeps nothing on disk: its socket and process.
+
+    A Unix socket, as is usual for a Redis on the same machine: nothing is sent over a network, so
+    nothing should pay for one.
+    """
     found = shutil.which("redis-server")
     if found is None:
         raise BenchError(
             "redis-server is needed: install it (Debian: apt-get install redis-server)"
         )
-    port = free_port()
-    command = [found, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--maxclients"]
+    path = box / "redis.sock"
+    command = [found, "--port", "0", "--unixsocket", str(path), "--save", "", "--maxclients"]
     with program([*command, "1000"], box) as started:
         end = time.monotonic() + START_CEILING_SECONDS
         while time.monotonic() < end:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as one:
+                one.connect(str(path))
                 break
             time.sleep(0.02)
-        yield port, started
+        yield path, started
 
 
 class Feed:

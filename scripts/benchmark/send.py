@@ -101,8 +101,8 @@ def _writers(load: Load) -> int:
 def _site(load: Load) -> Iterator[_Site]:
     web_port, gateway_port = free_port(), free_port()
     count = load.recipients + _writers(load)
-    with settled(count, on_disk=True) as (people, box), redis_server(box) as (redis_port, redis):
-        environment = settings(box, web_port, redis_port) | {"NOTIFIER_RATE_LIMITS": "on"}
+    with settled(count, on_disk=True) as (people, box), redis_server(box) as (redis_socket, redis):
+        environment = settings(box, web_port, redis_socket) | {"NOTIFIER_RATE_LIMITS": "on"}
         web = [NOTIFIER, "serve", "--workers", str(WORKERS), "--bind", f"127.0.0.1:{web_port}"]
         gateway = [NOTIFIER, "gateway", "--bind", f"127.0.0.1:{gateway_port}"]
         with program(web, box, environment) as one, program(gateway, box, environment) as other:

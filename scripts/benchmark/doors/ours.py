@@ -56,7 +56,9 @@ class People:
     cookies: list[bytes]
 
 
-def settings(box: Path, port: int = 8000, redis_port: int = 0, streams: int = 0) -> dict[str, str]:
+def settings(
+    box: Path, port: int = 8000, redis_socket: Path | None = None, streams: int = 0
+) -> dict[str, str]:
     """The environment of a program of ours. Everything that is not named is at its default."""
     known = {
         **ENVIRONMENT,
@@ -66,8 +68,8 @@ def settings(box: Path, port: int = 8000, redis_port: int = 0, streams: int = 0)
         "NOTIFIER_RATE_LIMITS": "off",
         "NOTIFIER_METRICS_TOKEN": METRICS_TOKEN,
     }
-    if redis_port:
-        known["REDIS_URL"] = f"redis://127.0.0.1:{redis_port}/0"
+    if redis_socket:
+        known["REDIS_URL"] = f"unix://{redis_socket}?db=0"
     if streams > 15_000:
         # Beyond the limit that a process sets itself by default.
         known["NOTIFIER_STREAMS_PER_PROCESS"] = str(streams + 500)
@@ -135,8 +137,8 @@ class OurDoor(Door):
     @contextlib.contextmanager
     def open(self, persons: int, processes: int) -> Iterator[Open]:
         port = free_port()
-        with settled(persons) as (found, box), redis_server(box) as (redis_port, redis):
-            environment = settings(box, port, redis_port, persons)
+        with settled(persons) as (found, box), redis_server(box) as (redis_socket, redis):
+            environment = settings(box, port, redis_socket, persons)
             command = [NOTIFIER, *self.command, str(processes), "--bind", f"127.0.0.1:{port}"]
             with program(command, box, environment) as server:
                 wait_ready(server, port, "/readyz", box)

@@ -45,15 +45,15 @@ class PythonPeer(Door):
     @contextlib.contextmanager
     def open(self, persons: int, processes: int) -> Iterator[Open]:
         port = free_port()
-        with new_box() as where, redis_server(where) as (redis_port, redis):
+        with new_box() as where, redis_server(where) as (redis_socket, redis):
             environment = {
                 **ENVIRONMENT,
                 "BENCH_PORT": str(port),
-                "BENCH_REDIS_PORT": str(redis_port),
+                "BENCH_REDIS_SOCKET": str(redis_socket),
             }
             with program(self.command(port, processes), where, environment) as server:
                 wait_ready(server, port, "/ready", where)
-                feed = [sys.executable, "-m", "benchmark.feeds.redis", str(redis_port)]
+                feed = [sys.executable, "-m", "benchmark.feeds.redis", str(redis_socket)]
                 feed += [str(persons), self.channels]
                 with closing(Feed(feed, where, ENVIRONMENT)) as fed:
                     address, cursors = ("127.0.0.1", port), [0] * persons

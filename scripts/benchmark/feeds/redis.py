@@ -1,6 +1,6 @@
 """Feeds a peer: one PUBLISH an event.
 
-    python -m benchmark.feeds.redis REDIS_PORT COUNT one|each
+    python -m benchmark.feeds.redis REDIS_SOCKET COUNT one|each
 
 `one`: on the one channel that all its processes listen to, with the person before the event.
 `each`: on a channel for each person, as Notifier has it.
@@ -22,10 +22,10 @@ CHANNEL = "benchmark"
 class Publisher:
     """Pipelines commands to Redis on one socket, without a client library in between."""
 
-    def __init__(self, port: int, *, channel_each: bool) -> None:
+    def __init__(self, path: str, *, channel_each: bool) -> None:
         self._channel_each = channel_each
-        self._socket = socket.create_connection(("127.0.0.1", port))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(path)
         self._sequences: Counter[int] = Counter()
 
     async def publish(self, persons: list[int]) -> tuple[int, list[int]]:
@@ -55,5 +55,5 @@ class Publisher:
 
 
 if __name__ == "__main__":
-    publisher = Publisher(int(sys.argv[1]), channel_each=sys.argv[3] == "each")
+    publisher = Publisher(sys.argv[1], channel_each=sys.argv[3] == "each")
     asyncio.run(pace.serve(int(sys.argv[2]), publisher.publish))

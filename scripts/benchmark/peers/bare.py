@@ -85,9 +85,9 @@ class Stream(asyncio.Protocol):
         self._listener.streams.pop(self._channel, None)
 
 
-async def serve(port: int, redis_port: int) -> None:
+async def serve(port: int, redis_socket: str) -> None:
     loop = asyncio.get_running_loop()
-    _, listener = await loop.create_connection(Listener, "127.0.0.1", redis_port)
+    _, listener = await loop.create_unix_connection(Listener, redis_socket)
     shared = socket.socket()
     shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -108,7 +108,7 @@ def main() -> None:
             break
         children.append(child)
     try:
-        uvloop.run(serve(int(os.environ["BENCH_PORT"]), int(os.environ["BENCH_REDIS_PORT"])))
+        uvloop.run(serve(int(os.environ["BENCH_PORT"]), os.environ["BENCH_REDIS_SOCKET"]))
     finally:
         for child in children:
             os.kill(child, signal.SIGTERM)

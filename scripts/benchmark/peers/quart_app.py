@@ -22,7 +22,7 @@ queues: dict[int, set[asyncio.Queue[str]]] = defaultdict(set)
 
 @app.before_serving
 async def listen() -> None:
-    pubsub = Redis(port=int(os.environ["BENCH_REDIS_PORT"])).pubsub()
+    pubsub = Redis(unix_socket_path=os.environ["BENCH_REDIS_SOCKET"]).pubsub()
     await pubsub.subscribe("benchmark")
 
     async def read() -> None:

@@ -23,7 +23,7 @@ queues: dict[int, set[asyncio.Queue[str]]] = defaultdict(set)
 
 @contextlib.asynccontextmanager
 async def listening(_app: Starlette) -> AsyncIterator[None]:
-    pubsub = Redis(port=int(os.environ["BENCH_REDIS_PORT"])).pubsub()
+    pubsub = Redis(unix_socket_path=os.environ["BENCH_REDIS_SOCKET"]).pubsub()
     await pubsub.subscribe("benchmark")
 
     async def read() -> None:
