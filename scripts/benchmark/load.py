@@ -36,7 +36,7 @@ class Load:
     messages: int = 2_000
     # Streams that are open while messages are sent; the recipients take turns.
     recipients: int = 200
-    # Whether cores with nothing to do are kept from halting (`awake`).
+    # Whether cores with nothing to do are kept from halting (see `awake`).
     awake: bool = True
 
     def quick(self) -> Load:

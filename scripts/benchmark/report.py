@@ -18,6 +18,12 @@ from benchmark.figures import (
     missed,
 )
 
+# What became of cores with nothing to do (`awake`).
+AWAKE = {
+    "no": "idle cores halting",
+    "polling": "idle cores polling",
+    "turning": "cores kept awake by a program on each",
+}
 # What one event costs, and the digits to show of it.
 EVENT_COSTS = (("cpu_us", 1), ("redis_us", 1), ("wakes", 2))
 
@@ -155,7 +161,7 @@ def machine_line(results: Results) -> str:
     return (
         f"{m['date']}, commit {m['commit']}: {m['processor']}, {m['cores']} cores,"
         f" {m['memory_gib']} GiB, {m['kernel']}, Python {m['python']}, Redis {m['redis']}"
-        f"{', cores kept awake' if results['load']['awake'] else ''}"
+        f", {AWAKE[results['awake']]}"
         f"{', the streams’ database in memory' if results['in_memory'] else ''}"
     )
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests import proc
 
 # Typed by the load client's own environment, which the app's does not have.
 tally: Any = importlib.import_module("benchmark.tally")
 figures: Any = importlib.import_module("benchmark.figures")
 stalls: Any = importlib.import_module("benchmark.stalls")
 kernel: Any = importlib.import_module("benchmark.kernel")
+awake: Any = importlib.import_module("benchmark.awake")
 
 MS = 1_000_000
 SENT = {(0, 1): 10 * MS, (0, 2): 20 * MS, (1, 1): 30 * MS}
@@ -120,3 +125,36 @@ def test_a_process_that_sleeps_is_known_by_its_wakes() -> None:
             sleeper.stdout.readline()
         assert 50 <= (kernel.usage(sleeper.pid) - before).wakes < 100
         sleeper.stdin.close()
+
+
+@pytest.mark.parametrize(
+    ("state", "device", "wanted", "how"),
+    [
+        ("POLL\n", True, True, "polling"),
+        ("POLL\n", False, True, "turning"),
+        ("C1\n", True, True, "turning"),
+        (None, True, True, "turning"),
+        ("POLL\n", True, False, "no"),
+    ],
+)
+def test_cores_are_kept_awake_as_the_kernel_lets_it(
+    state: str | None,
+    device: bool,
+    wanted: bool,
+    how: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, content in (("FIRST_IDLE_STATE", state), ("LATENCY", "" if device else None)):
+        monkeypatch.setattr(awake, name, tmp_path / name)
+        if content is not None:
+            (tmp_path / name).write_text(content)
+    others = set(proc.leaves(os.getpid())) | {os.getpid()}
+    with awake.awake(wanted) as kept:
+        assert kept == how
+        keepers = set(proc.leaves(os.getpid())) - others
+        assert len(keepers) == (len(os.sched_getaffinity(0)) if how == "turning" else 0)
+    assert set(proc.leaves(os.getpid())) <= others
+    if device:
+        asked = (tmp_path / "LATENCY").read_bytes()
+        assert asked == (bytes(4) if how == "polling" else b"")
