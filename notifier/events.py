@@ -94,11 +94,23 @@ class Event:
 
 
 class Carried:
-    """An event as the bus brings it: its `sequence`, and its bytes in a stream (`frame`)."""
+    """An event as the bus brings it: its `sequence`, and its bytes in a stream (`frame`).
+
+    Raises `ValueError` if `lines`, those of `frame`, are not as `Event.frame` has them.
+    """
 
     __slots__ = ("frame", "sequence")
 
-    def __init__(self, sequence: int, frame: bytes) -> None:
+    def __init__(self, lines: list[bytes], frame: bytes) -> None:
+        number = lines[0]
+        digits = number[4:]
+        if number[:4] != b"id: " or not digits.isdigit() or lines[2][:6] != _DATA:
+            raise ValueError("not an event")
+        if lines[1] not in _checked:
+            _check_name_line(lines[1])
+        sequence = int(digits)
+        if not 0 < sequence <= SEQUENCE_MAX:
+            raise ValueError("an impossible sequence")
         self.sequence = sequence
         self.frame = frame
 
@@ -198,26 +210,23 @@ def from_bus(recipient_id: int, message: bytes) -> list[Heard]:
     """
     if len(message) > BUS_MESSAGE_MAX_BYTES:
         raise ValueError("larger than any message of ours")
+    if b"\r" in message:
+        # It ends a line in a stream, and none of ours has one.
+        raise ValueError("no frames of ours")
+    lines = message.split(b"\n")
+    if len(lines) == 5 and not lines[3] and not lines[4]:
+        # One event, as most often.
+        return [Carried(lines, message)]
     *frames, rest = message.split(b"\n\n")
-    # A CR ends a line in a stream; none of ours has one.
-    if rest or not frames or b"\r" in message:
+    if rest or not frames:
         raise ValueError("no frames of ours")
     heard: list[Heard] = []
     for frame in frames:
         lines = frame.split(b"\n")
-        if len(lines) != 3:
+        if len(lines) == 3:
+            heard.append(Carried(lines, frame + b"\n\n"))
+        else:
             heard.append(_besides(recipient_id, lines))
-            continue
-        number, name, data = lines
-        digits = number[4:]
-        if number[:4] != b"id: " or not digits.isdigit() or data[:6] != _DATA:
-            raise ValueError("not an event")
-        if name not in _checked:
-            _check_name_line(name)
-        sequence = int(digits)
-        if not 0 < sequence <= SEQUENCE_MAX:
-            raise ValueError("an impossible sequence")
-        heard.append(Carried(sequence, frame + b"\n\n"))
     return heard
 
 

@@ -17,10 +17,12 @@ from notifier.events import (
     Event,
     Happened,
     Signal,
+    from_bus,
     to_bus,
 )
 from notifier.hub import MEASURED_EACH, MEASURED_MOST, Hub
 from notifier.subscriber import Ending, State, Subscriber
+from tests.on_the_bus import carried
 
 
 class NotedBus:
@@ -218,7 +220,7 @@ def test_lateness_is_measured_of_every_write_until_there_are_many() -> None:
     hub = Hub(MemoryBus(), streams_per_person=1)
 
     def happened(seconds_ago: float) -> Carried:
-        return Carried(1, Event(1, 1, "note", None, time.time() - seconds_ago).frame)
+        return carried(Event(1, 1, "note", None, time.time() - seconds_ago))
 
     for _ in range(MEASURED_MOST):
         hub.wrote([happened(0.2)])
@@ -232,7 +234,13 @@ def test_lateness_is_measured_of_every_write_until_there_are_many() -> None:
 
 def test_what_only_looks_like_an_event_is_no_measure() -> None:
     hub = Hub(MemoryBus(), streams_per_person=1)
-    hub.wrote([Carried(1, b"id: 1\nevent: message\ndata: {}\n\n")])
+    hub.wrote(
+        [
+            one
+            for one in from_bus(1, b"id: 1\nevent: message\ndata: {}\n\n")
+            if isinstance(one, Carried)
+        ]
+    )
     assert (hub.delivered, sum(hub.lateness.counts)) == (1, 0)
 
 

@@ -162,7 +162,7 @@ def test_the_next_event_is_taken_and_rings() -> None:
     assert (door.subscriber.cursor, door.subscriber.take()) == (7, [])
 
 
-@pytest.mark.parametrize("sequence", [-5, 0, 1, 5, 6])
+@pytest.mark.parametrize("sequence", [1, 5, 6])
 def test_what_was_given_already_is_dropped(sequence: int) -> None:
     door = Door()
     door.subscriber.offer(event(6))
