@@ -12,6 +12,8 @@ import asyncio
 import hmac
 import random
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 
 from notifier import health, sse
 from notifier.addresses import seen_from
@@ -55,7 +57,7 @@ class Gateway:
         # Streams by the slot (of the loop's time) in which something is due for them: a heartbeat
         # or the end. Each is looked at when its slot comes up, and not before.
         self._due: dict[int, set[Connection]] = {}
-        # Streams for which there is something to do.
+        # Streams for which there is something to do; always the same list.
         self.rung: list[Connection] = []
         self._probes = 0
         self._loop = asyncio.get_running_loop()
@@ -140,21 +142,34 @@ class Gateway:
             if not self.by_address[connection.address]:
                 del self.by_address[connection.address]
 
-    def answer_rung_soon(self) -> None:
-        """Do at the end of this turn of the loop what is rung for in it."""
-        self._loop.call_soon(self._answer_rung)
+    def ring_for(self, connection: Connection) -> Callable[[], None]:
+        """What a stream's subscriber calls when there is something to do for it.
+
+        Events that come together are written together, as soon as the bus has brought all of them;
+        what else is to be done is done by the next sweep. No Python function: one more for an event
+        costs a process that has slept some microseconds.
+        """
+        return partial(self.rung.append, connection)
 
     def _answer_rung(self) -> None:
         if not self.rung:
             return
-        rung, self.rung = self.rung, []
+        rung = self.rung[:]
+        self.rung.clear()
         self.now = self._loop.time()
+        count, first = 0, None
         for connection in rung:
             try:
-                connection.flush()
+                written = connection.flushed()
             except Exception as error:
                 # It comes back. Above here may be the bus's own connection.
                 connection.failed("a stream's write failed", error)
+                continue
+            if written:
+                count += len(written)
+                first = first or written[0]
+        if first is not None:
+            self.hub.wrote(count, first)
 
     def _sweep(self) -> None:
         self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
@@ -166,6 +181,7 @@ class Gateway:
             for connection in self._due.pop(slot, ()):
                 if connection.look(now):
                     self._await_due(connection)
+        self._answer_rung()
 
     # -- what is not a stream --------------------------------------------------------------
 

@@ -43,9 +43,7 @@ class Hub:
         # their last stream.
         self._leaving: dict[int, tuple[float, int]] = {}
         self.counts: Counter[str] = Counter()
-        # Whether events are being offered at this moment; `all_received` is called when that is
-        # over, for a door that writes then.
-        self.receiving = False
+        # Called when all that came together was offered, for a door that writes then.
         self.all_received: Callable[[], None] = lambda: None
         self.streams = 0
         # Events that were written to streams.
@@ -106,7 +104,6 @@ class Hub:
 
     def received(self, messages: Sequence[tuple[int, bytes]]) -> None:
         """Offer what came in to every stream of its recipient; garbage is dropped, counted."""
-        self.receiving = True
         try:
             # Without a call for each of them: thousands come a second.
             for recipient_id, message in messages:
@@ -128,9 +125,8 @@ class Hub:
                         if offer is not TAKEN:
                             self.counts[offer.value] += 1
         finally:
-            # Without it no door would ever be told again that there is something to do.
-            self.receiving = False
-        self.all_received()
+            # Also what was offered before a fault of ours.
+            self.all_received()
 
     def _offer_besides(self, subscribers: tuple[Subscriber, ...], one: Heard) -> None:
         """What is no event: the end of sign-ins, or a signal."""
@@ -152,19 +148,19 @@ class Hub:
         for subscriber in list(self):
             self.counts["bus"] += subscriber.state is LIVE
             subscriber.fall_behind()
+        self.all_received()
 
     # -- what the doors have written -------------------------------------------------------
 
-    def wrote(self, written: Sequence[Carried | Placed]) -> None:
-        """A live stream's door wrote these in one go: the first of them waited longest."""
-        self.delivered += len(written)
+    def wrote(self, count: int, first: Carried | Placed) -> None:
+        """A door wrote so many to live streams in one go: the first of them waited longest."""
+        self.delivered += count
         if self._unmeasured:
             self._unmeasured -= 1
             return
         self._measured += 1
         if self._measured > MEASURED_MOST:
             self._unmeasured = MEASURED_EACH - 1
-        first = written[0]
         if type(first) is Carried:
             # One that only looks like ours was not late.
             with suppress(ValueError):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 
 import structlog
 from redis.exceptions import RedisError
@@ -38,6 +38,8 @@ class RedisBus:
         self._servers = servers_at(RedisAddress.parse(url, ca_file))
         self._prefix = f"{prefix}:".encode()
         self._receiver: Receiver | None = None
+        # The receiver's own, without a function of ours in between (see `Gateway.ring_for`).
+        self.heard: Callable[[Sequence[tuple[int, bytes]]], None] = _nobody
         self._nodes: dict[Node, RedisNode] = {}
         # Channels that no node has at the moment, and messages that a node has sent back.
         self._homeless: dict[bytes, int] = {}
@@ -52,6 +54,7 @@ class RedisBus:
     async def start(self, receiver: Receiver) -> None:
         """Begin; waits for a first attempt to connect, but not for it to succeed."""
         self._receiver = receiver
+        self.heard = receiver.received
         tried = asyncio.Event()
         self._old.set()
         self._spawn(self._arrange(tried))
@@ -63,7 +66,7 @@ class RedisBus:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(node.stop() for node in self._nodes.values()))
-        self._receiver = None
+        self._receiver, self.heard = None, _nobody
 
     def publish(self, recipient_id: int, message: bytes) -> None:
         self._publish((self._channel(recipient_id), message))
@@ -101,10 +104,6 @@ class RedisBus:
         return max((node.canary_age_seconds for node in self._nodes.values()), default=0.0)
 
     # -- what the nodes tell ---------------------------------------------------------------
-
-    def heard(self, messages: Sequence[tuple[int, bytes]]) -> None:
-        if self._receiver is not None:
-            self._receiver.received(messages)
 
     def gap(self) -> None:
         if self._receiver is not None:
@@ -214,6 +213,10 @@ class RedisBus:
     async def _gap_after(self, confirmations: list[asyncio.Future[float]]) -> None:
         await asyncio.gather(*confirmations)
         self.gap()
+
+
+def _nobody(messages: Sequence[tuple[int, bytes]]) -> None:
+    """Nobody listens yet, or any more."""
 
 
 def servers_at(address: RedisAddress) -> RedisServers:

@@ -12,7 +12,7 @@ import asyncio
 import random
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -42,8 +42,9 @@ CONFIRM_TIMEOUT_SECONDS = 3.0
 class Owner(Protocol):
     """Who is told by a node: the bus. Nothing here may wait or raise."""
 
-    def heard(self, messages: Sequence[tuple[int, bytes]]) -> None:
-        """Messages came in together, each for a recipient."""
+    @property
+    def heard(self) -> Callable[[Sequence[tuple[int, bytes]]], None]:
+        """Called with messages that came in together, each for a recipient."""
 
     def gap(self) -> None:
         """Messages may have been missed."""

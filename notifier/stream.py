@@ -86,7 +86,7 @@ async def _events(
             bell.clear()
             if events := subscriber.take():
                 yield b"".join([event.frame for event in events])
-                engine.hub.wrote(events)
+                engine.hub.wrote(len(events), events[0])
             elif now >= beat_at:
                 beat_at = now + heartbeat
                 timer = loop.call_at(min(beat_at, ends_at) + ROUNDED_SECONDS, bell.set)

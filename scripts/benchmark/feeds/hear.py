@@ -74,7 +74,7 @@ async def measure(streams: int) -> dict[str, float]:
             raise SystemExit(f"{found} of {streams} events were found in the mailboxes")
         before = time.process_time()
         for events in taken:
-            hub.wrote(events)
+            hub.wrote(len(events), events[0])
         counting.append((time.process_time() - before) / streams * 1e6)
     return {
         "cpu_us": round(min(costs), 2),
