@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from tests import proc
 
@@ -19,6 +22,7 @@ figures: Any = importlib.import_module("benchmark.figures")
 stalls: Any = importlib.import_module("benchmark.stalls")
 kernel: Any = importlib.import_module("benchmark.kernel")
 awake: Any = importlib.import_module("benchmark.awake")
+pace: Any = importlib.import_module("benchmark.feeds.pace")
 
 MS = 1_000_000
 SENT = {(0, 1): 10 * MS, (0, 2): 20 * MS, (1, 1): 30 * MS}
@@ -158,3 +162,18 @@ def test_cores_are_kept_awake_as_the_kernel_lets_it(
     if device:
         asked = (tmp_path / "LATENCY").read_bytes()
         assert asked == (bytes(4) if how == "polling" else b"")
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_feed_keeps_to_whole_bursts(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    """Half a burst now and half a moment later would wake everybody twice."""
+    log: list[tuple[list[int], int, list[int]]] = []
+
+    async def publish(persons: list[int]) -> tuple[int, list[int]]:
+        return 0, [1] * len(persons)
+
+    turn = pace._around(list(range(100)))
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(pace._evenly(3_000, 0.1, turn, 12, publish, log))
+    assert sum(len(batch) for batch, _, _ in log) == 300
+    assert {len(batch) for batch, _, _ in log} <= {6, 12}
