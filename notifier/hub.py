@@ -25,8 +25,9 @@ log = structlog.get_logger("notifier.hub")
 
 # How long a recipient's subscription outlives their last stream.
 LINGER_SECONDS = 10.0
-# Of the writes between two sweeps so many are measured, and of those beyond it one in so many:
-# a quiet process tells of every write, and a busy one pays nothing for it.
+# Of the writes between two sweeps so many are measured, and of those beyond it one in so many: a
+# quiet process tells of every write, and a busy one pays nothing for it. What a gateway writes in
+# one go, to however many streams, is one.
 MEASURED_MOST = 200
 MEASURED_EACH = 16
 
