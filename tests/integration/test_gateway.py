@@ -112,11 +112,15 @@ async def test_what_nobody_brought_is_done_by_the_next_sweep(gateway: Gateway) -
 
 
 async def test_a_gap_is_read_over_at_once(gateway: Gateway) -> None:
-    stream(gateway, 1, Sink())._confirmed_at = 1.0
-    read = gateway.engine.catch_ups
+    (harry,) = await add_people(gateway.engine.database, "harry")
+    connection = stream(gateway, harry, Sink())
+    connection._confirmed_at = 1.0
+    subscriber = connection._subscriber
+    assert subscriber is not None
     gateway.hub.gap()
     assert not gateway.rung, "without waiting for the sweep"
-    await until(lambda: gateway.engine.catch_ups > read, "the table is read")
+    await until(lambda: subscriber.state is LIVE, "it has read the table")
+    assert subscriber.catch_ups == 1
 
 
 async def test_the_bus_has_confirmed_who_joined_before_they_are_looked_up(
