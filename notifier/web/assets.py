@@ -103,6 +103,8 @@ async def _file(name: str) -> Response:
     else:
         # This refuses what lies outside the folder, so the file is read only after it.
         response = await send_from_directory(STATIC, name)
+        # Quart's twelve hours, against what Cache-Control says.
+        response.headers.pop("Expires", None)
         if Path(name).suffix in TEXTS:
             content = await asyncio.to_thread((STATIC / name).read_bytes)
     response.headers["Content-Security-Policy"] = FILE_POLICY

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import json
 import re
+import time
 
 from playwright.async_api import BrowserContext, Page, expect
 
@@ -13,7 +16,8 @@ from tests.conftest import People, Serve
 from tests.notify import notify
 from tests.patience import until
 
-# The desktop is spied upon, and a tab can be put out of view: a browser without a screen shows all.
+# The desktop and the loudspeaker are spied upon, and a tab can be put out of view: a browser
+# without a screen shows all.
 SPY = """
 window.desktop = [];
 window.Notification = class extends EventTarget {
@@ -21,12 +25,30 @@ window.Notification = class extends EventTarget {
   constructor(title, options) { super(); window.desktop.push({ title, ...options }); }
   close() {}
 };
+window.notes = [];
+const start = OscillatorNode.prototype.start;
+OscillatorNode.prototype.start = function (...when) {
+  window.notes.push(this.frequency.value);
+  start.apply(this, when);
+};
 let away = false;
 const shown = { hidden: () => away, visibilityState: () => (away ? "hidden" : "visible") };
 for (const [name, get] of Object.entries(shown))
   Object.defineProperty(Document.prototype, name, { get, configurable: true });
 window.setAway = (to) => { away = to; document.dispatchEvent(new Event("visibilitychange")); };
 """
+
+# The same event in several tabs at the same moment, again and again; gives what this tab may tell.
+CLAIM = """async ([number, startMs]) => {
+    const { Told } = await import("/static/js/centre/told.js");
+    const told = new Told("7");
+    const claimed = [];
+    for (let sequence = 1; sequence <= number; sequence++) {
+        while (Date.now() < startMs + sequence * 10) await new Promise((go) => setTimeout(go, 1));
+        claimed.push(...(await told.claim([{ timestamp: 1, sequence }])));
+    }
+    return claimed.map((one) => one.sequence);
+}"""
 
 
 async def told_on_the_desktop(*tabs: Page) -> list[dict[str, str]]:
@@ -118,6 +140,37 @@ async def test_the_desktop_is_told_once_and_only_when_nobody_looks(
     await until(lambda: _has_told(one, two, 2), "a second notification")
     told = await told_on_the_desktop(one, two)
     assert sorted(note["body"] for note in told) == ["and now not", "missed"]
+
+
+async def test_who_chose_the_sound_hears_it_when_nobody_looks(
+    people: People, browser_of: OpenBrowser
+) -> None:
+    harry, gitau = await people("harry", "gitau")
+    fields = {"way": "message.sound", "time_zone": "UTC"}
+    chosen = await gitau.request("POST", "/settings/notifications", fields=fields)
+    assert chosen.status == 303, chosen.text
+    hers: BrowserContext = await browser_of(gitau)
+    await hers.add_init_script(SPY)
+    window = await open_window(hers)
+    # A browser plays nothing before somebody touched the page.
+    await window.locator("h1").first.click()
+    await window.evaluate("setAway(true)")
+    await harry.send(gitau, "ping")
+    notes = await until(lambda: window.evaluate("window.notes"), "a sound")
+    assert notes == [660, 880]
+    assert await told_on_the_desktop(window) == []
+
+
+async def test_tabs_that_ask_at_the_same_moment_never_both_tell(
+    people: People, browser_of: OpenBrowser
+) -> None:
+    (gitau,) = await people("gitau")
+    hers = await browser_of(gitau)
+    tabs = [await open_window(hers) for _ in range(2)]
+    number, start_ms = 300, time.time() * 1000 + 500
+    claimed = await asyncio.gather(*(tab.evaluate(CLAIM, [number, start_ms]) for tab in tabs))
+    assert all(claimed), "the tabs did not meet"
+    assert sorted(itertools.chain(*claimed)) == list(range(1, number + 1))
 
 
 async def _has_told(one: Page, two: Page, number: int) -> bool:

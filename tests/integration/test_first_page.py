@@ -61,6 +61,8 @@ async def test_a_text_goes_out_in_the_encoding_that_was_asked_for(
     for answer in (small, whole, refused):
         assert answer.header("vary") == "Accept-Encoding"
         assert answer.header("content-type") == whole.header("content-type")
+        # How long it is kept is said once.
+        assert not answer.header("expires")
     for encoding in ("gzip", "identity"):
         again = await harry.get(path, Accept_Encoding=encoding, If_None_Match=small.header("etag"))
         assert (again.status, again.body) == (304, b""), encoding

@@ -1,12 +1,12 @@
 // Tells somebody who looks elsewhere: on the desktop and by a sound, when no tab of this person in
 // this browser is in view, and once an event however many tabs and windows there are.
 //
-// A tab in view holds a shared lock as long as it is; whoever tells moves a mark under another. What
+// A tab in view holds a shared lock as long as it is; whoever tells claims it first (told.js). What
 // other browsers do cannot be known here: each of them tells once.
 // It must never ask for permission; the settings do, by a click.
 
 import { counted } from "../texts.js";
-import { playTone } from "./tone.js";
+import { Told } from "./told.js";
 
 // Events that come together, after a sleep say, are told together.
 const GATHER_MS = 400;
@@ -14,8 +14,7 @@ const GATHER_MS = 400;
 export class Elsewhere {
   #choices;
   #inView;
-  #telling;
-  #mark;
+  #told;
   #leaveView = null;
   #gathered = [];
   #timer = null;
@@ -23,8 +22,7 @@ export class Elsewhere {
   constructor(personId, choices) {
     this.#choices = choices;
     this.#inView = `notifier-in-view-${personId}`;
-    this.#telling = `notifier-telling-${personId}`;
-    this.#mark = `notifier-told-${personId}`;
+    this.#told = new Told(personId);
     this.#look();
     document.addEventListener("visibilitychange", () => this.#look());
     // A page that holds a lock is kept out of the back-forward cache.
@@ -46,23 +44,13 @@ export class Elsewhere {
     // Without locks (plain http on a network) browsers show nothing on the desktop anyway.
     if (!("locks" in navigator)) return;
     const looked = await Promise.all(all.map((one) => one.looked));
-    const claimed = await navigator.locks.request(this.#telling, () => this.#claim(all));
+    // A browser that stores nothing tells in every tab, rather than in none.
+    const claimed = await this.#told.claim(all).catch(() => all);
     const news = claimed.filter((one) => !looked[all.indexOf(one)]);
     const sounding = news.some((one) => this.#choices.allows("sound", one.name));
     const visible = news.filter((one) => this.#choices.allows("desktop", one.name));
     if (visible.length) await showOnDesktop(visible);
-    if (sounding) await playTone();
-  }
-
-  // Those that no tab has told before. Time comes first: a database that begins anew counts from 1.
-  #claim(all) {
-    const [at, sequence] = JSON.parse(localStorage.getItem(this.#mark) ?? "[0,0]");
-    const news = all.filter(
-      (one) => one.timestamp > at || (one.timestamp === at && one.sequence > sequence),
-    );
-    const last = news.at(-1);
-    if (last) localStorage.setItem(this.#mark, JSON.stringify([last.timestamp, last.sequence]));
-    return news;
+    if (sounding) await (await import("./tone.js")).playTone();
   }
 
   async #somebodyLooks() {
