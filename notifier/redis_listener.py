@@ -28,7 +28,7 @@ class RedisListener(asyncio.Protocol):
     data]` as Redis sent it, `confirmed(channel)` for each subscription that Redis confirmed,
     `moved(what)` when a channel (or, as a number, the slot of some that were asked for) is heard
     on another node from now on, and `lost(reason)` once when the connection is over. None of them
-    may wait or raise.
+    may wait or raise. To be made where a loop runs.
     """
 
     def __init__(
@@ -58,6 +58,8 @@ class RedisListener(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         # Kept although its socket is ours: redis-py closes the socket when this is collected.
         self._connection: AbstractConnection | None = None
+        # Asked for once: Python 3.11 makes a system call to be sure which loop is running.
+        self._time = asyncio.get_running_loop().time
         # Loop time at which Redis last said anything at all.
         self.heard_at = 0.0
 
@@ -69,7 +71,7 @@ class RedisListener(asyncio.Protocol):
         writer = cast(Any, connection)._writer
         transport = writer.transport
         self._transport = transport
-        self.heard_at = asyncio.get_running_loop().time()
+        self.heard_at = self._time()
         transport.set_protocol(self)
 
     def subscribe(self, channels: Iterable[bytes]) -> None:
@@ -109,7 +111,7 @@ class RedisListener(asyncio.Protocol):
             self._transport.write(data)
 
     def data_received(self, data: bytes) -> None:
-        self.heard_at = asyncio.get_running_loop().time()
+        self.heard_at = self._time()
         reader, kind = self._reader, self._kind
         # Thousands a second are messages: no call of ours for each of them.
         messages: list[list[bytes]] = []
