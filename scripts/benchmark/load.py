@@ -20,6 +20,8 @@ class Load:
     # Events a second, evenly over all streams, and for how many seconds.
     rate: float = 3_000
     seconds: float = 15
+    # How often every server is visited, each in its turn; see `rounds` for what becomes of it.
+    rounds: int = 3
     # Streams that are being opened at any time while the cost of a connect is measured: a tenth
     # of a second's share of the thousands who return when a process was restarted.
     connects_at_once: int = 500
@@ -46,6 +48,7 @@ class Load:
             streams=200,
             rate=500,
             seconds=2,
+            rounds=1,
             connects_at_once=16,
             storm_at_once=50,
             idle_seconds=0.5,

@@ -39,7 +39,7 @@ def tables(results: Results) -> list[tuple[str, list[Row]]]:
     if any(figure.of(door) is not None for door in doors.values() for figure in DOOR_FIGURES):
         title = (
             f"{load['streams']:,} streams, {load['rate']:,.0f} events a second for "
-            f"{load['seconds']:.0f} s, one server process"
+            f"{load['seconds']:.0f} s, one server process{_of_rounds(load)}"
         )
         found.append((title, _door_table(doors)))
     for name, points in results.get("growth", {}).items():
@@ -56,6 +56,15 @@ def tables(results: Results) -> list[tuple[str, list[Row]]]:
             (title, _rows(SEND_FIGURES, results["send"], [f"by {n}" for n in results["send"]]))
         )
     return found
+
+
+def _of_rounds(load: Mapping[str, Any]) -> str:
+    if load["rounds"] == 1:
+        return ""
+    return (
+        f"; of {load['rounds']} rounds the least CPU and memory, the middle time,"
+        " all that was sent or went wrong"
+    )
 
 
 def _door_table(doors: Results) -> list[Row]:
@@ -132,6 +141,7 @@ def notes(results: Results) -> list[str]:
         for name, points in results.get("growth", {}).items()
         for by in ("streams", "processes")
     ]
+    said += _round_notes(results)
     said += bottlenecks(results)
     if results["steal"] > 0.01:
         said.append(
@@ -141,6 +151,26 @@ def notes(results: Results) -> list[str]:
     said += [f"MISSED {mark}." for mark in missed(results)]
     said += [f"FAULT {fault}" for fault in faults(results)]
     return [one for one in said if one]
+
+
+def _round_notes(results: Results) -> list[str]:
+    """CPU per event in each round: how far one visit can be from the next."""
+    if results["load"]["rounds"] == 1:
+        return []
+    doors = results["doors"]
+    visits = [(d["title"], d["deliver"]) for d in doors.values() if "deliver" in d]
+    visits += [
+        (f"{doors[name]['title']}, {one['processes']} processes", one["deliver"])
+        for name, points in results.get("growth", {}).items()
+        for one in points
+        if one["processes"] > 1
+    ]
+    return [
+        f"{title}: CPU per event in each round "
+        + ", ".join("–" if cost is None else f"{cost:.1f}" for cost in deliver["cpu_us_of_rounds"])
+        + " µs."
+        for title, deliver in visits
+    ]
 
 
 def _growth_note(title: str, points: Sequence[Results], by: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from benchmark import machine, send
@@ -11,13 +11,24 @@ from benchmark.doors import ours
 from benchmark.doors.door import Door, memory
 from benchmark.load import Load
 from benchmark.progress import say
+from benchmark.rounds import combined, failures
 from benchmark.visit import visit
 
 VISITED = {"hold", "connect", "deliver", "storm"}
 # What a reader of the JSON can rely on; raised when a name or a unit changes.
-FORMAT = 4
+FORMAT = 5
 # What grows: the gateway, and beside it what the machine lets anything grow like.
 GROWN = ("gateway", "bare")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A visit as it is made in every round."""
+
+    door: Door
+    streams: int
+    processes: int
+    wanted: frozenset[str]
 
 
 def run(load: Load, doors: list[Door], wanted: set[str]) -> dict[str, Any]:
@@ -28,15 +39,28 @@ def run(load: Load, doors: list[Door], wanted: set[str]) -> dict[str, Any]:
 
 def _run(load: Load, doors: list[Door], wanted: set[str]) -> dict[str, Any]:
     steal = machine.Steal()
+    known = {door: _known(door) for door in doors}
+    present = [door for door in doors if "missing" not in known[door]]
+    plain = {door: Plan(door, load.streams, 1, frozenset(wanted & VISITED)) for door in present}
+    grown = [door for door in present if door.name in GROWN and "growth" in wanted]
+    growth = {door.name: _growth(plain[door], load) for door in grown}
+    plans = [plan for plan in plain.values() if plan.wanted]
+    plans += [plan for line in growth.values() for plan in line if plan not in plans]
+    found = _rounds(load, plans)
     results: dict[str, Any] = {
         "format": FORMAT,
         "machine": machine.describe(),
         "load": asdict(load),
         "in_memory": memory() is not None,
-        "doors": {door.name: _door(door, load, wanted & VISITED) for door in doors},
+        "doors": {
+            door.name: facts | (found.get(plain[door], {}) if door in plain else {})
+            for door, facts in known.items()
+        },
     }
     if "growth" in wanted:
-        results["growth"] = _growth(load, doors, results["doors"])
+        results["growth"] = {
+            name: [_point(plan, found[plan]) for plan in line] for name, line in growth.items()
+        }
     if "begin" in wanted and any(door.name == "gateway" for door in doors):
         results["begin"] = {"gateway": {"begin": ours.begin(load.streams)}}
     if "hear" in wanted and any(door.name == "gateway" for door in doors):
@@ -48,42 +72,52 @@ def _run(load: Load, doors: list[Door], wanted: set[str]) -> dict[str, Any]:
     return results
 
 
-def _door(door: Door, load: Load, wanted: set[str]) -> dict[str, Any]:
-    known: dict[str, Any] = {"title": door.title}
+def _known(door: Door) -> dict[str, Any]:
     if reason := door.missing():
         say(f"{door.title}: missing")
-        return known | {"missing": reason}
-    known |= {
+        return {"title": door.title, "missing": reason}
+    return {
+        "title": door.title,
         "signs_in": door.signs_in,
         "catches_up": door.catches_up,
         "versions": door.versions(),
     }
-    return known | (visit(door, load, load.streams, 1, wanted) if wanted else {})
 
 
-def _growth(load: Load, doors: list[Door], visited: dict[str, Any]) -> dict[str, Any]:
-    """The gateway and the floor at several numbers of streams on one process, then at the most on
-    several: points by the door's name."""
+def _growth(plain: Plan, load: Load) -> list[Plan]:
+    """A door at several numbers of streams on one process, then at the most on several. The point
+    that is visited anyway is not visited twice."""
     most = max(load.growth_streams)
     points = [(streams, 1) for streams in load.growth_streams]
     points += [(most, processes) for processes in load.growth_processes if processes > 1]
+    wanted = frozenset({"deliver"})
+    return [
+        plain
+        if (streams, processes) == (plain.streams, plain.processes) and wanted <= plain.wanted
+        else replace(plain, streams=streams, processes=processes, wanted=wanted)
+        for streams, processes in points
+    ]
+
+
+def _point(plan: Plan, figures: dict[str, Any]) -> dict[str, Any]:
     return {
-        door.name: [_point(door, load, visited[door.name], *point) for point in points]
-        for door in doors
-        if door.name in GROWN and not door.missing()
+        "streams": plan.streams,
+        "processes": plan.processes,
+        "deliver": figures["deliver"],
+        "failures": figures["failures"],
     }
 
 
-def _point(
-    door: Door, load: Load, visited: dict[str, Any], streams: int, processes: int
-) -> dict[str, Any]:
-    if (streams, processes) == (load.streams, 1) and "deliver" in visited:
-        figures = visited
-    else:
-        figures = visit(door, load, streams, processes, {"deliver"})
+def _rounds(load: Load, plans: list[Plan]) -> dict[Plan, dict[str, Any]]:
+    """The figures of every plan. A machine has good minutes and bad ones, so nothing is visited
+    again before everything else was."""
+    made: dict[Plan, list[dict[str, Any]]] = {plan: [] for plan in plans}
+    for number in range(1, load.rounds + 1):
+        for plan, rounds in made.items():
+            say(f"round {number} of {load.rounds}")
+            rounds.append(visit(plan.door, load, plan.streams, plan.processes, set(plan.wanted)))
     return {
-        "streams": streams,
-        "processes": processes,
-        "deliver": figures["deliver"],
-        "failures": figures["failures"],
+        plan: {name: combined([one[name] for one in rounds]) for name in sorted(plan.wanted)}
+        | {"failures": failures(rounds)}
+        for plan, rounds in made.items()
     }

@@ -22,6 +22,7 @@ figures: Any = importlib.import_module("benchmark.figures")
 stalls: Any = importlib.import_module("benchmark.stalls")
 kernel: Any = importlib.import_module("benchmark.kernel")
 awake: Any = importlib.import_module("benchmark.awake")
+rounds: Any = importlib.import_module("benchmark.rounds")
 pace: Any = importlib.import_module("benchmark.feeds.pace")
 
 MS = 1_000_000
@@ -177,3 +178,37 @@ def test_a_feed_keeps_to_whole_bursts(new_loop: Callable[[], asyncio.AbstractEve
         runner.run(pace._evenly(3_000, 0.1, turn, 12, publish, log))
     assert sum(len(batch) for batch, _, _ in log) == 300
     assert {len(batch) for batch, _, _ in log} <= {6, 12}
+
+
+def delivered(cpu_us: float | None, p99_ms: float, lost: int = 0, late: bool = False) -> Any:
+    return {
+        "cpu_us": cpu_us,
+        "redis_us": None if cpu_us is None else cpu_us / 10,
+        "p99_ms": p99_ms,
+        "calm_p99_ms": None,
+        "max_ms": p99_ms * 2,
+        "sent": 100,
+        "lost": lost,
+        "rate": 3_000 - lost,
+        "client": {"share": 0.5, "was_bottleneck": late},
+    }
+
+
+def test_of_several_rounds_nothing_bad_is_left_out() -> None:
+    """What the machine adds to a cost is not the server's; what was lost in one round was lost."""
+    found = rounds.combined(
+        [delivered(50, 1.0, lost=2), delivered(30, 9.0), delivered(None, 2.0, late=True)]
+    )
+    assert (found["cpu_us"], found["redis_us"]) == (30, 3), "both of the cheapest round"
+    assert found["cpu_us_of_rounds"] == [50, 30, None]
+    assert (found["p99_ms"], found["calm_p99_ms"], found["max_ms"]) == (2.0, None, 18.0)
+    assert (found["sent"], found["lost"], found["rate"]) == (300, 2, 2_998)
+    assert found["client"]["was_bottleneck"]
+    assert rounds.failures([{"failures": {"refused": 1}}, {"failures": {"refused": 2}}]) == {
+        "refused": 3
+    }
+
+
+def test_a_new_figure_needs_a_rule_for_several_rounds() -> None:
+    with pytest.raises(KeyError, match="novelty"):
+        rounds.combined([{"cpu_us": 1, "novelty": 2}])
