@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeAlias
 
 READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
@@ -20,6 +20,9 @@ READY_PER_TURN = 256
 BUSY_SHARE_MAX = 0.7
 # The 99th percentile of a turn that still leaves a p99 of 3 ms believable.
 TURN_P99_MAX_MS = 2.0
+
+# The client's own work in one phase, and whether it was the bottleneck; see `Loop.account`.
+Account: TypeAlias = dict[str, float | bool]
 
 
 class Connection(Protocol):
@@ -82,7 +85,7 @@ class Loop:
             self.turn(min(left, 0.05))
         return True
 
-    def account(self, turn_p99_most_ms: float = TURN_P99_MAX_MS) -> dict[str, float | bool]:
+    def account(self, turn_p99_most_ms: float = TURN_P99_MAX_MS) -> Account:
         """The client's own work since `reset_account`, and whether it was the bottleneck."""
         wall = time.perf_counter() - self._began
         turns = sorted(self._turns) or [0.0]
@@ -94,3 +97,8 @@ class Loop:
             "turn_max_ms": round(turns[-1] * 1000, 3),
             "was_bottleneck": share > BUSY_SHARE_MAX or p99 > turn_p99_most_ms,
         }
+
+
+def worst(accounts: Iterable[Account]) -> Account:
+    """Of several accounts the one of the client that most likely set the pace."""
+    return max(accounts, key=lambda one: (one["was_bottleneck"], one["share"]))

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from benchmark.loop import worst
+
 Figures = Mapping[str, Any]
 
 # What a round is chosen by, and what is taken from it because it belongs to that.
@@ -57,7 +59,7 @@ def _combined(name: str, values: list[Any], cheapest: Figures) -> Any:
     if name in OF_THE_CHEAPEST:
         return cheapest[name]
     if name == "client":
-        return max(values, key=lambda client: (client["was_bottleneck"], client["share"]))
+        return worst(values)
     known = [value for value in values if value is not None]
     for rule, names in RULES:
         if name in names:

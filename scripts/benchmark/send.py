@@ -26,7 +26,7 @@ from benchmark.doors.ours import (
     stream_request,
 )
 from benchmark.load import Load
-from benchmark.loop import Loop
+from benchmark.loop import Loop, worst
 from benchmark.programs import BenchError, free_port, program, redis_server, wait_ready
 from benchmark.progress import say
 from benchmark.senders import Inboxes, Office, Sender
@@ -87,7 +87,7 @@ class _Sum:
             "redis_share": round(redis / total, 3) if total else 0.0,
             "answer_p50_ms": tally.percentiles(ns / 1e6 for ns in self.answers_ns)[0],
             "per_second": round(count / self.seconds, 1) if self.seconds else None,
-            "client": max(self.clients, key=lambda c: (c["was_bottleneck"], c["share"])),
+            "client": worst(self.clients),
         }
 
 
