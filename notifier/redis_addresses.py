@@ -7,6 +7,7 @@ Unix sockets) is the same for all three and is redis-py's business. Nothing here
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -59,7 +60,7 @@ class RedisAddress:
 
         Raises `ValueError` with what is wrong, for a person.
         """
-        scheme, _, kind_name = urlsplit(url).scheme.partition("+")
+        scheme, _, kind_name = url.partition("://")[0].lower().partition("+")
         if scheme not in {"redis", "rediss", "unix"} or (scheme == "unix" and kind_name):
             raise ValueError(SCHEMES_SENTENCE)
         try:
@@ -163,8 +164,12 @@ def _taken_apart(url: str, scheme: str, kind: Kind) -> tuple[tuple[tuple[str, in
     """The hosts, the service, and an address of one Redis for what is left."""
     if kind is Kind.ONE:
         return (), "", url
-    parts = urlsplit(url)
-    login, _, places = parts.netloc.rpartition("@")
+    _, _, behind = url.partition("://")
+    authority = re.split("[/?#]", behind, maxsplit=1)[0]
+    # Several hosts are no address for urllib: with security fixes it refuses what stands before
+    # the bracket of an IPv6 one.
+    parts = urlsplit(f"//host{behind.removeprefix(authority)}")
+    login, _, places = authority.rpartition("@")
     port = SENTINEL_PORT if kind is Kind.SENTINEL else REDIS_PORT
     hosts = tuple(_host_and_port(place, port) for place in places.split(",") if place)
     if not hosts:
