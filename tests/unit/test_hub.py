@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 
 from notifier import hub as hub_module
 from notifier.bus import MemoryBus
+from notifier.engine import SWEEP_SECONDS
 from notifier.events import (
     SEQUENCE_MAX,
     SIGNAL_MAX_BYTES,
@@ -23,6 +25,8 @@ from notifier.events import (
 from notifier.hub import MEASURED_EACH, MEASURED_MOST, Hub
 from notifier.subscriber import Ending, State, Subscriber
 from tests.on_the_bus import carried
+
+OPERATING = Path(__file__).parents[2] / "docs" / "operating.md"
 
 
 class NotedBus:
@@ -230,6 +234,12 @@ def test_lateness_is_measured_of_every_write_until_there_are_many() -> None:
         hub.wrote(1, happened(0))
     assert sum(hub.lateness.counts) == MEASURED_MOST + 10
     assert hub.delivered == MEASURED_MOST + 10 * MEASURED_EACH
+
+
+def test_the_operators_are_told_how_many_writes_are_measured() -> None:
+    said = OPERATING.read_text()
+    each_second = MEASURED_MOST / SWEEP_SECONDS
+    assert f"beyond {each_second:g} a second of every {MEASURED_EACH}th" in said
 
 
 def test_what_only_looks_like_an_event_is_no_measure() -> None:
