@@ -2,6 +2,7 @@
 // It must never hold a second truth: what is stored is what the server says, by message number.
 
 import { countCharacters } from "../counter.js";
+import { isOnItsWay } from "../submits.js";
 import { counted, text } from "../texts.js";
 import { Messages } from "./messages.js";
 import { Reading } from "./reading.js";
@@ -93,13 +94,8 @@ class OpenConversation {
     const box = form.elements.message;
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#send(box);
-    });
-    box.addEventListener("keydown", (event) => {
-      // While a word is being composed (Chinese, Japanese …) Enter belongs to that.
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-      event.preventDefault();
-      this.#send(box);
+      // Sent before this script had come, and its page is not here yet.
+      if (!isOnItsWay(form)) this.#send(box);
     });
   }
 
