@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from playwright.async_api import BrowserContext, Locator, Page, expect
+import asyncio
+
+from playwright.async_api import BrowserContext, Locator, Page, Route, expect
 
 from tests.browser.conftest import OpenBrowser
 from tests.conftest import People, Serve
@@ -122,6 +124,34 @@ async def test_signing_out_in_one_tab_ends_the_other(
     await one.get_by_role("button", name="Sign out").click()
     await one.wait_for_url("**/login**")
     await other.wait_for_url("**/login**")
+
+
+async def test_a_tab_that_hears_twice_of_the_signing_out_leaves_once(
+    people: People, browser_of: OpenBrowser
+) -> None:
+    (gitau,) = await people("gitau")
+    hers = await browser_of(gitau)
+    one, other = await open_window(hers), await open_window(hers, "/messages")
+    left, may_go = asyncio.Event(), asyncio.Event()
+    ways: list[str] = []
+
+    async def hold(route: Route) -> None:
+        if route.request.is_navigation_request():
+            ways.append(route.request.url)
+            left.set()
+            await may_go.wait()
+        await route.continue_()
+
+    await other.route("**/*", hold)
+    # Once it is told by the stream, and once by the sign-in page in the other tab.
+    await other.evaluate("window.addEventListener('storage', () => console.log('told by the tab'))")
+    async with other.expect_console_message():
+        await one.locator(".menu summary").click()
+        await one.get_by_role("button", name="Sign out").click()
+        await left.wait()
+    may_go.set()
+    await other.wait_for_url("**/login**")
+    assert len(ways) == 1
 
 
 async def test_without_javascript_everything_but_the_live_part_works(

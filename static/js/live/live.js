@@ -3,6 +3,7 @@
 
 import { Alone } from "./alone.js";
 import { Cursor } from "./cursor.js";
+import { leaveOnce } from "./leaving.js";
 import { Tabs, canShare } from "./tabs.js";
 
 const NOTIFICATIONS_URL = "/notifications";
@@ -108,7 +109,7 @@ export class Live {
 
   #signedOut() {
     this.#way.leave();
-    setTimeout(() => location.assign("/login"), this.#formSent ? FORM_ANSWER_MS : 0);
+    leaveOnce(() => location.assign("/login"), this.#formSent ? FORM_ANSWER_MS : 0);
   }
 
   #reset() {
@@ -116,7 +117,7 @@ export class Live {
     if (Date.now() - last < RESET_AGAIN_MS) return false;
     sessionStorage.setItem(RESET_KEY, String(Date.now()));
     this.#way.leave();
-    location.reload();
+    leaveOnce(() => location.reload());
     return true;
   }
 }
