@@ -27,6 +27,11 @@ def badge(page: Page) -> Locator:
     return page.locator("#unread-badge [data-figure]")
 
 
+async def sign_out(page: Page) -> None:
+    await page.locator(".menu summary").click()
+    await page.get_by_role("button", name="Sign out").click()
+
+
 async def not_reloaded(page: Page) -> bool:
     return bool(await page.evaluate("window.notReloaded === true"))
 
@@ -120,8 +125,7 @@ async def test_signing_out_in_one_tab_ends_the_other(
     (gitau,) = await people("gitau")
     hers = await browser_of(gitau)
     one, other = await open_window(hers), await open_window(hers, "/messages")
-    await one.locator(".menu summary").click()
-    await one.get_by_role("button", name="Sign out").click()
+    await sign_out(one)
     await one.wait_for_url("**/login**")
     await other.wait_for_url("**/login**")
 
@@ -146,8 +150,7 @@ async def test_a_tab_that_hears_twice_of_the_signing_out_leaves_once(
     # Once it is told by the stream, and once by the sign-in page in the other tab.
     await other.evaluate("window.addEventListener('storage', () => console.log('told by the tab'))")
     async with other.expect_console_message():
-        await one.locator(".menu summary").click()
-        await one.get_by_role("button", name="Sign out").click()
+        await sign_out(one)
         await left.wait()
     may_go.set()
     await other.wait_for_url("**/login**")
