@@ -45,6 +45,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--rounds", type=int, help=f"visits to each server, in turns (default {load.rounds})")
     add("--messages", type=int, help=f"messages sent by each way (default {load.messages:,})")
     add("--let-halt", action="store_true", help="let cores halt that have nothing to do")
+    add("--share-cores", action="store_true", help="let the load run on the servers' cores too")
     add("--json", type=Path, metavar="PATH", help="write the raw figures here")
     add("--markdown", type=Path, metavar="PATH", help="write the tables here, for the docs")
     add("--charts", type=Path, metavar="DIR", help="write one SVG per measurement here")
@@ -55,7 +56,7 @@ def load_of(options: argparse.Namespace) -> Load:
     load = Load().quick() if options.quick else Load()
     named = ("streams", "rate", "seconds", "rounds", "messages")
     given = {name: getattr(options, name) for name in named if getattr(options, name) is not None}
-    load = replace(load, **given, awake=not options.let_halt)
+    load = replace(load, **given, awake=not options.let_halt, apart=not options.share_cores)
     load.check()
     return load
 

@@ -40,6 +40,8 @@ class Load:
     recipients: int = 200
     # Whether cores with nothing to do are kept from halting (see `awake`).
     awake: bool = True
+    # Whether the load keeps to cores of its own (see `cores`).
+    apart: bool = True
 
     def quick(self) -> Load:
         """Small enough for a test: the ways are walked, the figures mean little."""

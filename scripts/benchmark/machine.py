@@ -10,6 +10,8 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmark import cores
+
 # Positions in the first line of /proc/stat (proc(5)) after the word "cpu".
 IDLE, IOWAIT, STEAL = 3, 4, 7
 
@@ -20,7 +22,7 @@ def describe() -> dict[str, object]:
     model = re.search(r"^model name\s*:\s*(.+)$", info, re.MULTILINE)
     return {
         "processor": model[1] if model else platform.machine(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": len(cores.kept().all),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "kernel": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),

@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmark import cores
+
 # Generous for a cold start on a machine that others use too; a server that needs it is broken.
 START_CEILING_SECONDS = 60
 # Longer than any drain window; then the program is killed and the run says so.
@@ -36,13 +38,14 @@ def free_port() -> int:
 def program(
     command: list[str], box: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A program in a process group of its own, at home in `box`; ended at the end.
+    """A server on the servers' cores, in a process group of its own, at home in `box`; ended at the
+    end.
 
     Not in a session of its own: Linux may share out the cores by session (autogroup, sched(7)), and
     what keeps them awake would then have as much of them as a server.
     """
     log = box / f"{Path(command[0]).name}.log"
-    with log.open("ab") as output:
+    with log.open("ab") as output, cores.for_servers():
         started = subprocess.Popen(  # noqa: S603 (the commands are this package's own)
             command,
             env=_environment(environment or {}),
@@ -71,10 +74,17 @@ def _environment(ours: Mapping[str, str]) -> dict[str, str]:
 
 
 def run_to_end(command: list[str], box: Path, environment: Mapping[str, str]) -> str:
-    """A program that does one thing: what it printed; raises with its last words if it fails."""
-    done = subprocess.run(  # noqa: S603
-        command, env=_environment(environment), cwd=box, capture_output=True, text=True, check=False
-    )
+    """A program that does one thing, on the servers' cores: what it printed; raises with its last
+    words if it fails."""
+    with cores.for_servers():
+        done = subprocess.run(  # noqa: S603
+            command,
+            env=_environment(environment),
+            cwd=box,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise BenchError(f"{_name(command)} ended with {done.returncode}: {' / '.join(said[-3:])}")

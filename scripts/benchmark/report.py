@@ -186,12 +186,19 @@ def _growth_note(title: str, points: Sequence[Results], by: str) -> str:
     )
 
 
+def _cores(counted: dict[str, int] | None) -> str:
+    """Who had which cores (`cores`)."""
+    if counted is None:
+        return "load and servers on the same cores"
+    return f"{counted['load']} of the cores for the load and {counted['servers']} for the servers"
+
+
 def machine_line(results: Results) -> str:
     m = results["machine"]
     return (
         f"{m['date']}, commit {m['commit']}: {m['processor']}, {m['cores']} cores,"
         f" {m['memory_gib']} GiB, {m['kernel']}, Python {m['python']}, Redis {m['redis']}"
-        f", {AWAKE[results['awake']]}"
+        f", {AWAKE[results['awake']]}, {_cores(results['cores'])}"
         f"{', the streams’ database in memory' if results['in_memory'] else ''}"
     )
 

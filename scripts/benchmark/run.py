@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmark import machine, send
 from benchmark.awake import awake
+from benchmark.cores import apart
 from benchmark.doors import ours
 from benchmark.doors.door import Door, memory
 from benchmark.load import Load
@@ -16,7 +17,7 @@ from benchmark.visit import visit
 
 VISITED = {"hold", "connect", "deliver", "storm"}
 # What a reader of the JSON can rely on; raised when a name or a unit changes.
-FORMAT = 5
+FORMAT = 6
 # What grows: the gateway, and beside it what the machine lets anything grow like.
 GROWN = ("gateway", "bare")
 
@@ -33,8 +34,10 @@ class Plan:
 
 def run(load: Load, doors: list[Door], wanted: set[str]) -> dict[str, Any]:
     """The raw figures. Units stand in the names: `_us`, `_ms`, `_kib`; shares are of 1."""
-    with awake(load.awake) as kept:
-        return _run(load, doors, wanted) | {"awake": kept}
+    with awake(load.awake) as kept, apart(load.apart) as cores:
+        found = _run(load, doors, wanted)
+        counted = {"load": len(cores.load), "servers": len(cores.servers)}
+        return found | {"awake": kept, "cores": counted if load.apart else None}
 
 
 def _run(load: Load, doors: list[Door], wanted: set[str]) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from struct import Struct
 
+from benchmark.cores import kept
+
 LOOK_EVERY_NS = 1_000_000
 # Late by this much is no longer the kernel's own business (its longest work at a time).
 STALL_LEAST_NS = 1_000_000
@@ -35,12 +37,12 @@ class Witnesses:
     """One on each core, while events are delivered."""
 
     def __init__(self, box: Path) -> None:
-        self._files = [box / f"stalls-{core}.bin" for core in sorted(os.sched_getaffinity(0))]
+        self._files = [box / f"stalls-{core}.bin" for core in sorted(kept().load)]
         self._processes: list[subprocess.Popen[bytes]] = []
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
-        for core, file in zip(sorted(os.sched_getaffinity(0)), self._files, strict=True):
+        for core, file in zip(sorted(kept().load), self._files, strict=True):
             file.unlink(missing_ok=True)
             command = [sys.executable, "-m", "benchmark.stalls", str(core), str(file)]
             self._processes.append(subprocess.Popen(command))  # noqa: S603

@@ -22,6 +22,8 @@ figures: Any = importlib.import_module("benchmark.figures")
 stalls: Any = importlib.import_module("benchmark.stalls")
 kernel: Any = importlib.import_module("benchmark.kernel")
 awake: Any = importlib.import_module("benchmark.awake")
+cores: Any = importlib.import_module("benchmark.cores")
+programs: Any = importlib.import_module("benchmark.programs")
 rounds: Any = importlib.import_module("benchmark.rounds")
 pace: Any = importlib.import_module("benchmark.feeds.pace")
 
@@ -163,6 +165,46 @@ def test_cores_are_kept_awake_as_the_kernel_lets_it(
     if device:
         asked = (tmp_path / "LATENCY").read_bytes()
         assert asked == (bytes(4) if how == "polling" else b"")
+
+
+@pytest.mark.parametrize(
+    ("available", "load", "servers"),
+    [
+        ({0}, {0}, {0}),
+        ({0, 1}, {0}, {1}),
+        ({2, 3, 5}, {2}, {3, 5}),
+        (set(range(16)), {0, 1, 2, 3}, set(range(4, 16))),
+    ],
+)
+def test_the_load_has_cores_of_its_own_where_there_are_some(
+    available: set[int], load: set[int], servers: set[int]
+) -> None:
+    found = cores.divided(frozenset(available))
+    assert (found.load, found.servers) == (load, servers)
+    assert found.all == sorted(available)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_server_runs_on_the_servers_cores_and_a_feed_with_the_load(
+    wanted: bool, tmp_path: Path
+) -> None:
+    before = os.sched_getaffinity(0)
+    waits = [sys.executable, "-c", "input()"]
+    with cores.apart(wanted) as found:
+        assert os.sched_getaffinity(0) == found.load
+        with programs.program(["sleep", "60"], tmp_path) as server:
+            assert os.sched_getaffinity(server.pid) == found.servers
+        with subprocess.Popen(waits, stdin=subprocess.PIPE) as feed:
+            assert os.sched_getaffinity(feed.pid) == found.load
+            feed.communicate(b"\n")
+        said = programs.run_to_end(
+            [sys.executable, "-c", "import os; print(os.sched_getaffinity(0))"], tmp_path, {}
+        )
+        assert said.strip() == str(set(found.servers))
+        assert cores.kept() == found
+        if not wanted:
+            assert found.load == found.servers == before
+    assert os.sched_getaffinity(0) == before
 
 
 @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
