@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from notifier import sse
 from notifier.errors import Unavailable
-from notifier.events import Carried
 from notifier.gateway_answers import NOT_ALLOWED, OTHER_ORIGIN, SIGN_IN
 from notifier.gateway_request import OneRequest
 from notifier.http1 import Wanted, cookie_value, query_value
 from notifier.notifications import Backlog, ReadFrom
 from notifier.signed_in import SignedIn, person_of
 from notifier.stream import CATCH_UP_RETRY_SECONDS, caught_up, farewell
-from notifier.subscriber import BEHIND, CLOSED, LIVE, Ending, Placed, Subscriber
+from notifier.subscriber import BEHIND, CLOSED, LIVE, Ending, Subscriber
 
 if TYPE_CHECKING:
     from notifier.gateway import Gateway
@@ -122,9 +120,11 @@ class Connection(OneRequest):
         gateway.engine.stream_sign_ins.lookups.tell(auth_id, self._looked_up)
 
     def _join(self, person_id: int, wanted: Wanted) -> None:
-        gateway = self._gateway
+        gateway, transport = self._gateway, self._transport
+        assert transport is not None
         given = wanted.last_event_id or query_value(wanted.query, "last_event_id")
-        subscriber = Subscriber(person_id, 0, sse.parse_cursor(given), gateway.ring_for(self))
+        cursor = sse.parse_cursor(given)
+        subscriber = Subscriber(person_id, 0, cursor, gateway.ring_for(self), transport.write)
         self._subscriber = subscriber
         # The look-up is its first read; until it is back nothing else may read.
         self._reading = True
@@ -188,29 +188,14 @@ class Connection(OneRequest):
     # -- the stream ------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Do what is to be done: write the mailbox, catch up, or end."""
-        if written := self.flushed():
-            self._gateway.hub.wrote(len(written), written[0])
-
-    def flushed(self) -> Sequence[Carried | Placed]:
-        """The same, and what was written of the mailbox, for whoever tells the hub of many."""
-        subscriber, transport = self._subscriber, self._transport
-        if subscriber is None or transport is None or not self.ends_at:
-            return ()
-        if subscriber.state is LIVE:
-            if not self._paused and (events := subscriber.take()):
-                gateway = self._gateway
-                # A heartbeat is what a stream says in silence; it has just said something.
-                self.beat_at = gateway.now + gateway.heartbeat_seconds
-                transport.write(
-                    events[0].frame if len(events) == 1 else b"".join([e.frame for e in events])
-                )
-                return events
-        elif subscriber.state is BEHIND:
+        """Do what is to be done for a stream that is not live: catch up, or end."""
+        subscriber = self._subscriber
+        if subscriber is None or self._transport is None or not self.ends_at:
+            return
+        if subscriber.state is BEHIND:
             self._catch_up()
-        else:
+        elif subscriber.state is CLOSED:
             self._last_words(farewell(subscriber.ending))
-        return ()
 
     def look(self, now: float) -> bool:
         """The sweep's look: a heartbeat, or the end. False when there will be no other look."""
@@ -220,6 +205,8 @@ class Connection(OneRequest):
         if now >= self.ends_at:
             subscriber.close(Ending.AGED)
             return False
+        # A heartbeat is what a stream says in silence.
+        self.beat_at = max(self.beat_at, subscriber.spoke_at + self._gateway.heartbeat_seconds)
         if now >= self.beat_at:
             self.beat_at = now + self._gateway.heartbeat_seconds
             if not self._paused:

@@ -101,7 +101,7 @@ class _EngineCollector(Collector):
         yield _histogram(
             "event_lateness_seconds",
             "From an event's commit until a stream that was open then had it; a sample when busy",
-            hub.lateness,
+            hub.lateness.histogram,
         )
         yield _histogram("send_seconds", "From a draft until it was stored", engine.sending.times)
         yield _histogram("loop_lag_seconds", "How late the process is", engine.loop_lag)

@@ -9,26 +9,28 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from time import time
 
 import structlog
 
 from notifier.bus import Bus
 from notifier.endings import Endings
-from notifier.events import Carried, Ended, Event, Heard, Signal, from_bus
-from notifier.figures import Histogram
-from notifier.subscriber import BEHIND, LIVE, TAKEN, Ending, Placed, Subscriber
+from notifier.events import (
+    Carried,
+    Ended,
+    Event,
+    Signal,
+    event_alone,
+    from_bus,
+)
+from notifier.lateness import Lateness
+from notifier.subscriber import BEHIND, LIVE, TAKEN, WRITTEN, Ending, Subscriber
 
 log = structlog.get_logger("notifier.hub")
 
 # How long a recipient's subscription outlives their last stream.
 LINGER_SECONDS = 10.0
-# Of the writes between two sweeps (2 s) so many are measured, and of those beyond it one in so
-# many: a quiet process tells of every write, and a busy one pays little for it. What a gateway
-# writes in one go, to however many streams, is one.
-MEASURED_MOST = 20
-MEASURED_EACH = 16
 
 
 class Hub:
@@ -43,15 +45,14 @@ class Hub:
         # their last stream.
         self._leaving: dict[int, tuple[float, int]] = {}
         self.counts: Counter[str] = Counter()
-        # Called when all that came together was offered, for a door that writes then.
-        self.all_received: Callable[[], None] = lambda: None
+        # The loop's time for streams that are written to at once, as a door last read it: one that
+        # wants to know to the second has no use for a look at the clock for each event.
+        self.now = 0.0
         self.streams = 0
         # Events that were written to streams.
         self.delivered = 0
         self.endings = Endings()
-        # From an event's commit until it was written, as far as its stream was open then.
-        self.lateness = Histogram()
-        self._measured = self._unmeasured = 0
+        self.lateness = Lateness()
 
     def has_room(self, recipient_id: int) -> bool:
         """Whether a person may open one more stream in this process."""
@@ -90,7 +91,7 @@ class Hub:
 
     def drop_idle_subscriptions(self) -> None:
         """Unsubscribe from recipients who have been away long enough; called now and then."""
-        self._measured = 0
+        self.lateness.begin_anew()
         now = asyncio.get_running_loop().time()
         # In the order in which they left, so the first that may stay ends the search.
         while self._leaving:
@@ -104,38 +105,71 @@ class Hub:
 
     def received(self, messages: Sequence[tuple[int, bytes]]) -> None:
         """Offer what came in to every stream of its recipient; garbage is dropped, counted."""
-        try:
-            # Without a call for each of them: thousands come a second.
-            for recipient_id, message in messages:
-                subscribers = self._subscribers.get(recipient_id)
-                if subscribers is None:
-                    self.counts["nobody"] += 1
-                    continue
-                try:
-                    heard = from_bus(recipient_id, message)
-                except ValueError as error:
-                    self._garbage(error)
-                    continue
-                for one in heard:
-                    if type(one) is not Carried:
-                        self._offer_besides(subscribers, one)
-                        continue
-                    for subscriber in subscribers:
-                        offer = subscriber.offer(one)
-                        if offer is not TAKEN:
-                            self.counts[offer.value] += 1
-        finally:
-            # Also what was offered before a fault of ours.
-            self.all_received()
-
-    def _offer_besides(self, subscribers: tuple[Subscriber, ...], one: Heard) -> None:
-        """What is no event: the end of sign-ins, or a signal."""
-        if isinstance(one, Ended):
-            self._end(subscribers, one)
-        elif isinstance(one, Signal):
+        written, first = 0, b""
+        for recipient_id, message in messages:
+            subscribers = self._subscribers.get(recipient_id)
+            if subscribers is None:
+                self.counts["nobody"] += 1
+                continue
+            sequence = event_alone(message)
+            if not sequence:
+                self._offer_each(subscribers, recipient_id, message)
+                continue
+            # The common way, with as few steps as there can be: thousands come a second.
             for subscriber in subscribers:
-                offer = subscriber.offer_signal(one)
-                self.counts["signals" if offer is TAKEN else offer.value] += 1
+                try:
+                    offer = subscriber.offer(sequence, message)
+                except Exception:
+                    self._failed(subscriber)
+                    continue
+                if offer is WRITTEN:
+                    subscriber.spoke_at = self.now
+                    written += 1
+                    first = first or message
+                elif offer is not TAKEN:
+                    self.counts[offer.value] += 1
+        if written:
+            self.delivered += written
+            if self.delivered >= self.lateness.next_at:
+                self.lateness.wrote(first, self.delivered)
+
+    def _offer_each(
+        self, subscribers: tuple[Subscriber, ...], recipient_id: int, message: bytes
+    ) -> None:
+        """Offer everything in a message, whatever it is."""
+        try:
+            heard = from_bus(recipient_id, message)
+        except ValueError as error:
+            self._garbage(error)
+            return
+        for one in heard:
+            if isinstance(one, Ended):
+                self._end(subscribers, one)
+                continue
+            for subscriber in subscribers:
+                try:
+                    self._offer(subscriber, one)
+                except Exception:
+                    self._failed(subscriber)
+
+    def _offer(self, subscriber: Subscriber, one: Carried | Signal) -> None:
+        if isinstance(one, Signal):
+            offer = subscriber.offer_signal(one)
+            if offer is TAKEN or offer is WRITTEN:
+                self.counts["signals"] += 1
+        else:
+            offer = subscriber.offer(one.sequence, one.frame)
+        if offer is WRITTEN:
+            subscriber.spoke_at = self.now
+            self.wrote(1, one.frame)
+        elif offer is not TAKEN:
+            self.counts[offer.value] += 1
+
+    def _failed(self, subscriber: Subscriber) -> None:
+        """A door could not write to one stream. It ends, its browser comes back with its cursor,
+        and no other is concerned."""
+        log.exception("stream_failed", recipient_id=subscriber.recipient_id)
+        subscriber.close(Ending.FAILED)
 
     def _garbage(self, error: ValueError) -> None:
         self.counts["garbage"] += 1
@@ -148,25 +182,14 @@ class Hub:
         for subscriber in list(self):
             self.counts["bus"] += subscriber.state is LIVE
             subscriber.fall_behind()
-        self.all_received()
 
     # -- what the doors have written -------------------------------------------------------
 
-    def wrote(self, count: int, first: Carried | Placed) -> None:
+    def wrote(self, count: int, first: bytes) -> None:
         """A door wrote so many to live streams in one go: the first of them waited longest."""
         self.delivered += count
-        if self._unmeasured:
-            self._unmeasured -= 1
-            return
-        self._measured += 1
-        if self._measured > MEASURED_MOST:
-            self._unmeasured = MEASURED_EACH - 1
-        if type(first) is Carried:
-            try:
-                self.lateness.seen(time() - first.timestamp)
-            except ValueError:
-                # It only looks like ours.
-                return
+        if self.delivered >= self.lateness.next_at:
+            self.lateness.wrote(first, self.delivered)
 
     def wrote_backlog(self, subscriber: Subscriber, events: Sequence[Event]) -> None:
         """A door wrote these while it caught up; what is older than its stream was not late."""

@@ -9,7 +9,7 @@ Nothing here decides what to do about trouble: it calls `lost` and that is all.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 import hiredis
@@ -24,23 +24,28 @@ CHANNELS_PER_COMMAND = 1_000
 class RedisListener(asyncio.Protocol):
     """Hears channels on one connection; `sharded` for a cluster's, which are each on a node.
 
-    `messages(replies)` is called with the messages that came in together, each `[kind, channel,
-    data]` as Redis sent it, `confirmed(channel)` for each subscription that Redis confirmed,
-    `moved(what)` when a channel (or, as a number, the slot of some that were asked for) is heard
-    on another node from now on, and `lost(reason)` once when the connection is over. None of them
-    may wait or raise. To be made where a loop runs.
+    `channels` tells at any time whose each channel is. `messages(messages)` is called with what
+    came in together, each `(recipient, data)`, `others(channel)` for a message on a channel that
+    is nobody's, `confirmed(channel)` for each subscription that Redis confirmed, `moved(what)`
+    when a channel (or, as a number, the slot of some that were asked for) is heard on another
+    node from now on, and `lost(reason)` once when the connection is over. None of them may wait
+    or raise.
     """
 
     def __init__(
         self,
-        messages: Callable[[list[list[bytes]]], None],
+        channels: Mapping[bytes, int],
+        messages: Callable[[list[tuple[int, bytes]]], None],
+        others: Callable[[bytes], None],
         confirmed: Callable[[bytes], None],
         moved: Callable[[bytes | int], None],
         lost: Callable[[str], None],
         *,
         sharded: bool = False,
     ) -> None:
+        self._channels = channels
         self._messages = messages
+        self._others = others
         self._confirmed = confirmed
         self._moved = moved
         self._lost = lost
@@ -58,10 +63,8 @@ class RedisListener(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         # Kept although its socket is ours: redis-py closes the socket when this is collected.
         self._connection: AbstractConnection | None = None
-        # Asked for once: Python 3.11 makes a system call to be sure which loop is running.
-        self._time = asyncio.get_running_loop().time
-        # Loop time at which Redis last said anything at all.
-        self.heard_at = 0.0
+        # Redis has said something, whatever it was, since somebody last set this to False.
+        self.heard = True
 
     def take(self, connection: AbstractConnection) -> None:
         """Take over the socket of an open connection."""
@@ -71,7 +74,6 @@ class RedisListener(asyncio.Protocol):
         writer = cast(Any, connection)._writer
         transport = writer.transport
         self._transport = transport
-        self.heard_at = self._time()
         transport.set_protocol(self)
 
     def subscribe(self, channels: Iterable[bytes]) -> None:
@@ -111,15 +113,19 @@ class RedisListener(asyncio.Protocol):
             self._transport.write(data)
 
     def data_received(self, data: bytes) -> None:
-        self.heard_at = self._time()
-        reader, kind = self._reader, self._kind
+        self.heard = True
+        reader, kind, channels = self._reader, self._kind, self._channels
         # Thousands a second are messages: no call of ours for each of them.
-        messages: list[list[bytes]] = []
+        messages: list[tuple[int, bytes]] = []
         try:
             reader.feed(data)
             while (reply := reader.gets()) is not False:
                 if type(reply) is list and reply[0] == kind and len(reply) == 3:
-                    messages.append(reply)
+                    recipient_id = channels.get(reply[1])
+                    if recipient_id is None:
+                        self._others(reply[1])
+                    else:
+                        messages.append((recipient_id, reply[2]))
                     continue
                 if messages:
                     # In the order in which Redis said it all.

@@ -115,17 +115,9 @@ class RedisNode:
 
     # -- what the listener tells -----------------------------------------------------------
 
-    def _messages(self, replies: list[list[bytes]]) -> None:
-        channels = self.subscriptions.channels
-        heard = []
-        for _, channel, data in replies:
-            recipient_id = channels.get(channel)
-            if recipient_id is not None:
-                heard.append((recipient_id, data))
-            elif channel == self._canary:
-                self._canary_heard_at = asyncio.get_running_loop().time()
-        if heard:
-            self._owner.heard(heard)
+    def _others(self, channel: bytes) -> None:
+        if channel == self._canary:
+            self._canary_heard_at = asyncio.get_running_loop().time()
 
     def _moved(self, what: bytes | int) -> None:
         """A channel has left this node, or those of a slot that we asked for are not here."""
@@ -173,7 +165,9 @@ class RedisNode:
     async def _connect(self) -> RedisListener:
         """A listener that has confirmed every channel; then everybody is behind."""
         listener = RedisListener(
-            self._messages,
+            self.subscriptions.channels,
+            self._owner.heard,
+            self._others,
             self.subscriptions.confirmed,
             self._moved,
             self._on_lost,
@@ -211,6 +205,7 @@ class RedisNode:
     async def _watch(self, listener: RedisListener) -> str:
         """Returns why the connection is over."""
         loop = asyncio.get_running_loop()
+        heard_at = loop.time()
         while True:
             listener.ping()
             if not self.publisher.full:
@@ -222,7 +217,9 @@ class RedisNode:
             except TimeoutError:
                 pass
             now = loop.time()
-            if now - listener.heard_at > SILENCE_MAX_SECONDS:
+            if listener.heard:
+                heard_at, listener.heard = now, False
+            if now - heard_at > SILENCE_MAX_SECONDS:
                 return f"Redis has been silent for {SILENCE_MAX_SECONDS:.0f} s"
             if now - self._canary_heard_at > SILENCE_MAX_SECONDS and not self.publisher.trouble:
                 # Of two connections to two masters, nobody can say which is the wrong one.

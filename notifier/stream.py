@@ -76,17 +76,16 @@ async def _events(
             if now >= ends_at:
                 subscriber.close(Ending.AGED)
             if subscriber.state is BEHIND:
-                frames = await _catch_up(engine, subscriber)
-                if frames:
-                    yield frames
+                if missed := await _catch_up(engine, subscriber):
+                    yield missed
                 continue
             if subscriber.state is CLOSED:
                 yield farewell(subscriber.ending)
                 return
             bell.clear()
-            if events := subscriber.take():
-                yield b"".join([event.frame for event in events])
-                engine.hub.wrote(len(events), events[0])
+            if frames := subscriber.take():
+                yield b"".join(frames)
+                engine.hub.wrote(len(frames), frames[0])
             elif now >= beat_at:
                 beat_at = now + heartbeat
                 timer = loop.call_at(min(beat_at, ends_at) + ROUNDED_SECONDS, bell.set)

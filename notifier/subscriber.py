@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-from notifier.events import SEQUENCE_MAX, Carried, Signal
+from notifier.events import SEQUENCE_MAX, Signal
 
 # Events of one stream that wait for its socket. A browser that lags by more reads the table
 # instead, which drops what was replaced meanwhile; 32 is far above what a burst to one person is.
@@ -44,11 +44,13 @@ class Ending(Enum):
     SIGNED_OUT = "signed_out"
     AGED = "aged"
     DRAINED = "drained"
+    FAILED = "failed"
 
 
 class Offer(Enum):
     """What became of an offered event; the counters of the metrics carry these words."""
 
+    WRITTEN = "written"
     TAKEN = "taken"
     REPEATED = "repeated"
     GAP = "gap"
@@ -61,18 +63,7 @@ class Offer(Enum):
 # By themselves, because Python 3.11 takes 0.2 µs to find a member in its class: it asks the
 # metaclass first. An event passes several.
 LIVE, BEHIND, CLOSED = State.LIVE, State.BEHIND, State.CLOSED
-TAKEN, HEARD = Offer.TAKEN, Offer.HEARD
-
-
-class Placed:
-    """A signal in one stream's mailbox. It bears the number of the event before it, so that
-    neither the mailbox nor the cursor notices that it is no event."""
-
-    __slots__ = ("frame", "sequence")
-
-    def __init__(self, frame: bytes, sequence: int) -> None:
-        self.frame = frame
-        self.sequence = sequence
+WRITTEN, TAKEN, HEARD = Offer.WRITTEN, Offer.TAKEN, Offer.HEARD
 
 
 class Subscriber:
@@ -82,11 +73,17 @@ class Subscriber:
     hands; the browser tells that itself when it returns). `None` means that the stream has no
     cursor yet and begins with the present state. `ring` is called, without arguments, whenever
     there is something new to do for the door; it must not wait and must not raise.
+
+    A door that can write at any moment needs no mailbox: it gives `write`, which is called with
+    the bytes of whatever is offered while the stream is live, and without a ring. It must not
+    wait; if it raises, the cursor has not moved. A door whose socket takes no more makes the
+    stream fall behind.
     """
 
     __slots__ = (
         "_heard",
         "_mailbox",
+        "_newest",
         "began_at",
         "catch_ups",
         "cursor",
@@ -96,16 +93,26 @@ class Subscriber:
         "recipient_id",
         "ring",
         "sign_in_id",
+        "spoke_at",
         "state",
+        "write",
     )
 
     def __init__(
-        self, recipient_id: int, sign_in_id: int, cursor: int | None, ring: Callable[[], None]
+        self,
+        recipient_id: int,
+        sign_in_id: int,
+        cursor: int | None,
+        ring: Callable[[], None],
+        write: Callable[[bytes], object] | None = None,
     ) -> None:
         self.recipient_id = recipient_id
         self.sign_in_id = sign_in_id
         self.cursor = cursor
         self.ring = ring
+        self.write = write
+        # When the hub last had something written (as late as its `now`), for who beats in silence.
+        self.spoke_at = 0.0
         self.ending: Ending | None = None
         # Without a cursor: the recipient's newest sequence when the stream began. Kept events
         # above it happened since, and belong to it.
@@ -115,37 +122,54 @@ class Subscriber:
         self.began_at = 0.0
         self.delivered = 0
         self.catch_ups = 0
-        self._mailbox: list[Carried | Placed] | None = None
+        self._mailbox: list[bytes] | None = None
+        # Of the events in the mailbox the last one's sequence; the cursor if there is none.
+        self._newest = 0
         # Newest sequence heard of since the current (or the coming) backlog read began.
         self._heard = 0
 
-    def offer(self, event: Carried) -> Offer:
-        """Deliver `event`, drop it as a repeat, or fall behind."""
+    def offer(self, sequence: int, frame: bytes) -> Offer:
+        """Deliver an event, whose bytes in a stream are `frame`; drop it as a repeat, or fall
+        behind."""
         if self.state is not LIVE:
-            return self._offer_away(event)
-        mailbox = self._mailbox
-        newest = mailbox[-1].sequence if mailbox else self.cursor
-        assert newest is not None, "a live subscriber has a cursor"
-        if event.sequence != newest + 1:
-            if event.sequence <= newest:
-                return Offer.REPEATED
-            self._fall_behind(event.sequence)
-            return Offer.GAP
+            return self._offer_away(sequence)
+        if self.write is None:
+            return self._offer_mailbox(sequence, frame)
+        cursor = self.cursor
+        assert cursor is not None, "a live subscriber has a cursor"
+        if sequence != cursor + 1:
+            return self._offer_out_of_turn(sequence, cursor)
+        self.write(frame)
+        self.cursor = sequence
+        self.delivered += 1
+        return WRITTEN
+
+    def _offer_mailbox(self, sequence: int, frame: bytes) -> Offer:
+        newest, mailbox = self._placed, self._mailbox
+        if sequence != newest + 1:
+            return self._offer_out_of_turn(sequence, newest)
         if mailbox is None:
-            self._mailbox = [event]
+            self._mailbox = [frame]
         elif len(mailbox) >= MAILBOX_EVENTS:
-            self._fall_behind(event.sequence)
+            self._fall_behind(sequence)
             return Offer.FULL
         else:
-            mailbox.append(event)
+            mailbox.append(frame)
+        self._newest = sequence
         self.ring()
         return TAKEN
 
-    def _offer_away(self, event: Carried) -> Offer:
+    def _offer_out_of_turn(self, sequence: int, newest: int) -> Offer:
+        if sequence <= newest:
+            return Offer.REPEATED
+        self._fall_behind(sequence)
+        return Offer.GAP
+
+    def _offer_away(self, sequence: int) -> Offer:
         if self.state is CLOSED:
             return Offer.CLOSED
-        if event.sequence > self._heard:
-            self._heard = event.sequence
+        if sequence > self._heard:
+            self._heard = sequence
         return HEARD
 
     def offer_signal(self, signal: Signal) -> Offer:
@@ -154,11 +178,21 @@ class Subscriber:
         mailbox = self._mailbox
         if self.state is not LIVE or (mailbox and len(mailbox) >= MAILBOX_SIGNALS):
             return Offer.MISSED
-        newest = mailbox[-1].sequence if mailbox else self.cursor
-        assert newest is not None, "a live subscriber has a cursor"
-        self._mailbox = [*(mailbox or ()), Placed(signal.frame, newest)]
+        if self.write is not None:
+            self.write(signal.frame)
+            self.delivered += 1
+            return WRITTEN
+        self._newest = self._placed
+        self._mailbox = [*(mailbox or ()), signal.frame]
         self.ring()
         return TAKEN
+
+    @property
+    def _placed(self) -> int:
+        """The last sequence that is in the mailbox or was given to the door; of a live stream."""
+        newest = self._newest if self._mailbox else self.cursor
+        assert newest is not None, "a live subscriber has a cursor"
+        return newest
 
     def fall_behind(self, newest: int = 0) -> None:
         """The mailbox can no longer be trusted to be complete: read the backlog.
@@ -183,18 +217,15 @@ class Subscriber:
     def short_of(self, last_sequence: int) -> bool:
         """Whether a recipient at `last_sequence` has events that this stream neither holds
         nor is about to read; what reconcile asks."""
-        if self.state is not LIVE:
-            return False
-        newest = self._mailbox[-1].sequence if self._mailbox else self.cursor
-        return newest is not None and newest < last_sequence
+        return self.state is LIVE and self._placed < last_sequence
 
-    def take(self) -> list[Carried | Placed]:
-        """Everything in the mailbox, in order; the cursor moves past it."""
+    def take(self) -> list[bytes]:
+        """The bytes of everything in the mailbox, in order; the cursor moves past it."""
         mailbox = self._mailbox
         if not mailbox:
             return []
         self._mailbox = None
-        self.cursor = mailbox[-1].sequence
+        self.cursor = self._newest
         self.delivered += len(mailbox)
         return mailbox
 

@@ -10,7 +10,7 @@ from tests.event_source import EventSource
 
 def carried(event: Event) -> Carried:
     """`event` as the bus brings it."""
-    return Carried(event.frame.split(b"\n"), event.frame)
+    return Carried(event.sequence, event.frame)
 
 
 def events(recipient_id: int, heard: Iterable[Heard]) -> list[Event]:

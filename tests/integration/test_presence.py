@@ -17,7 +17,7 @@ from notifier.errors import NotFound, TooMany
 from notifier.models import Message, Notification, Presence, User
 from notifier.presence import State
 from notifier.signed_in import SignedIn
-from notifier.subscriber import Placed, Subscriber
+from notifier.subscriber import Subscriber
 from notifier.whereabouts import Said
 from tests.event_source import EventSource
 from tests.integration.conftest import StartEngine, add_people, both, signed_in
@@ -48,8 +48,7 @@ class Page:
     @property
     def signals(self) -> list[tuple[str, Any]]:
         for one in self._subscriber.take():
-            assert isinstance(one, Placed)
-            (got,) = self._source.feed(one.frame)
+            (got,) = self._source.feed(one)
             assert "sequence" not in got.notification
             self._signals.append((got.name, got.payload))
         return self._signals

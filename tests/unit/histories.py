@@ -15,7 +15,6 @@ from notifier.notifications import Backlog
 from notifier.stream import caught_up
 from notifier.subscriber import MAILBOX_EVENTS, Ending, State, Subscriber
 from tests.event_source import EventSource
-from tests.on_the_bus import carried
 
 # Small, so that short histories meet their edges; the real ones are 200 and 1000.
 BACKLOG_ROWS = 3
@@ -150,7 +149,8 @@ class World:
 
     def garbage(self, which: int) -> None:
         impossible = SEQUENCE_MAX - which
-        self.subscriber.offer(carried(Event(1, impossible, "message", "garbage", 0.0)))
+        frame = Event(1, impossible, "message", "garbage", 0.0).frame
+        self.subscriber.offer(impossible, frame)
 
     def signal(self, number: int) -> None:
         if self.bus_is_up:
@@ -172,7 +172,7 @@ class World:
 
     def _offer(self, event: Event) -> None:
         self.heard_before.append(event)
-        self.subscriber.offer(carried(event))
+        self.subscriber.offer(event.sequence, event.frame)
         self._bounded()
 
     def _bounded(self) -> None:
@@ -209,8 +209,8 @@ class World:
             self.reading = self.subscriber.begin_catch_up(), None
         else:
             self.bell = False
-            if events := self.subscriber.take():
-                self.wire.append((b"".join(event.frame for event in events), None))
+            if frames := self.subscriber.take():
+                self.wire.append((b"".join(frames), None))
             else:
                 self.waiting = True
 

@@ -13,7 +13,9 @@ class Told:
     def __init__(self) -> None:
         self.said: list[object] = []
         self.listener = RedisListener(
-            lambda replies: self.said.append([(channel, data) for _, channel, data in replies]),
+            {b"a": 1, b"b": 2},
+            self.said.append,
+            lambda channel: self.said.append(("nobody's", channel)),
             lambda channel: self.said.append(("confirmed", channel)),
             lambda what: self.said.append(("moved", what)),
             lambda reason: self.said.append(("lost", reason)),
@@ -38,13 +40,27 @@ async def test_messages_that_come_together_are_told_together() -> None:
     told = Told()
     told.listener.data_received(ONE + TWO + THREE)
     told.listener.data_received(ONE)
-    assert told.said == [[(b"a", b"1"), (b"a", b"2"), (b"b", b"3")], [(b"a", b"1")]]
+    assert told.said == [[(1, b"1"), (1, b"2"), (2, b"3")], [(1, b"1")]]
 
 
 async def test_what_comes_between_messages_is_told_between_them() -> None:
     told = Told()
     told.listener.data_received(ONE + CONFIRMED + PONG + THREE)
-    assert told.said == [[(b"a", b"1")], ("confirmed", b"b"), [(b"b", b"3")]]
+    assert told.said == [[(1, b"1")], ("confirmed", b"b"), [(2, b"3")]]
+
+
+async def test_a_message_on_a_channel_of_nobodys_is_no_message_to_anybody() -> None:
+    told = Told()
+    told.listener.data_received(ONE + message(b"canary", b"") + TWO)
+    assert told.said == [("nobody's", b"canary"), [(1, b"1"), (1, b"2")]]
+
+
+async def test_whether_redis_has_said_anything_is_known() -> None:
+    told = Told()
+    told.listener.heard = False
+    told.listener.data_received(PONG)
+    assert told.listener.heard
+    assert told.said == []
 
 
 @pytest.mark.parametrize("cut", range(1, len(ONE + CONFIRMED + TWO)))
@@ -52,11 +68,11 @@ async def test_the_order_holds_wherever_the_bytes_were_cut(cut: int) -> None:
     told, data = Told(), ONE + CONFIRMED + TWO
     told.listener.data_received(data[:cut])
     told.listener.data_received(data[cut:])
-    assert told.said == [[(b"a", b"1")], ("confirmed", b"b"), [(b"a", b"2")]]
+    assert told.said == [[(1, b"1")], ("confirmed", b"b"), [(1, b"2")]]
 
 
 async def test_what_was_heard_before_garbage_is_told() -> None:
     told = Told()
     told.listener.data_received(ONE + b"?garbage\r\n")
-    assert [(b"a", b"1")] in told.said
+    assert [(1, b"1")] in told.said
     assert any(isinstance(one, tuple) and one[0] == "lost" for one in told.said)

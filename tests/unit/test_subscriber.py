@@ -9,17 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifier.events import SEQUENCE_MAX, Carried, Event, Signal
+from notifier.events import SEQUENCE_MAX, Event, Signal
 from notifier.subscriber import (
     MAILBOX_EVENTS,
     MAILBOX_SIGNALS,
     Ending,
     Offer,
-    Placed,
     State,
     Subscriber,
 )
-from tests.on_the_bus import carried
 from tests.unit.histories import World
 
 # Hypothesis looks for the shortest history that fails, which costs it some time for each; as
@@ -129,8 +127,12 @@ def test_thousands_of_histories_end_well() -> None:
 # -- the rules one by one, as the histories found them worth a sentence ---------------------
 
 
-def event(sequence: int) -> Carried:
-    return carried(Event(1, sequence, "message", {}, 1.0))
+def event(sequence: int) -> tuple[int, bytes]:
+    return sequence, Event(1, sequence, "message", {}, 1.0).frame
+
+
+def frames(*sequences: int) -> list[bytes]:
+    return [frame for _, frame in map(event, sequences)]
 
 
 class Door:
@@ -149,32 +151,32 @@ class Door:
 def test_a_new_stream_is_behind_and_not_live_before_it_has_read() -> None:
     subscriber = Subscriber(1, 9, 5, lambda: None)
     assert subscriber.state is State.BEHIND
-    assert subscriber.offer(event(6)) is Offer.HEARD
+    assert subscriber.offer(*event(6)) is Offer.HEARD
     assert subscriber.take() == []
 
 
 def test_the_next_event_is_taken_and_rings() -> None:
     door = Door()
-    assert door.subscriber.offer(event(6)) is Offer.TAKEN
-    assert door.subscriber.offer(event(7)) is Offer.TAKEN
+    assert door.subscriber.offer(*event(6)) is Offer.TAKEN
+    assert door.subscriber.offer(*event(7)) is Offer.TAKEN
     assert door.rung == 2
-    assert [one.sequence for one in door.subscriber.take()] == [6, 7]
+    assert door.subscriber.take() == frames(6, 7)
     assert (door.subscriber.cursor, door.subscriber.take()) == (7, [])
 
 
 @pytest.mark.parametrize("sequence", [1, 5, 6])
 def test_what_was_given_already_is_dropped(sequence: int) -> None:
     door = Door()
-    door.subscriber.offer(event(6))
-    assert door.subscriber.offer(event(sequence)) is Offer.REPEATED
-    assert [one.sequence for one in door.subscriber.take()] == [6]
+    door.subscriber.offer(*event(6))
+    assert door.subscriber.offer(*event(sequence)) is Offer.REPEATED
+    assert door.subscriber.take() == frames(6)
 
 
 @pytest.mark.parametrize("sequence", [8, 1_000, SEQUENCE_MAX])
 def test_a_gap_means_behind_and_drops_the_mailbox(sequence: int) -> None:
     door = Door()
-    door.subscriber.offer(event(6))
-    assert door.subscriber.offer(event(sequence)) is Offer.GAP
+    door.subscriber.offer(*event(6))
+    assert door.subscriber.offer(*event(sequence)) is Offer.GAP
     assert door.subscriber.state is State.BEHIND
     assert door.rung == 2
     assert door.subscriber.take() == []
@@ -184,8 +186,8 @@ def test_a_gap_means_behind_and_drops_the_mailbox(sequence: int) -> None:
 def test_a_full_mailbox_means_behind() -> None:
     door = Door(cursor=0)
     for sequence in range(1, MAILBOX_EVENTS + 1):
-        assert door.subscriber.offer(event(sequence)) is Offer.TAKEN
-    assert door.subscriber.offer(event(MAILBOX_EVENTS + 1)) is Offer.FULL
+        assert door.subscriber.offer(*event(sequence)) is Offer.TAKEN
+    assert door.subscriber.offer(*event(MAILBOX_EVENTS + 1)) is Offer.FULL
     assert door.subscriber.state is State.BEHIND
     assert door.subscriber.take() == []
 
@@ -194,7 +196,7 @@ def test_what_commits_during_the_read_makes_it_read_again() -> None:
     door = Door()
     door.subscriber.fall_behind()
     door.subscriber.begin_catch_up()
-    door.subscriber.offer(event(9))
+    door.subscriber.offer(*event(9))
     assert not door.subscriber.caught_up(8, complete=True)
     assert door.subscriber.begin_catch_up() == 8
     assert door.subscriber.caught_up(9, complete=True)
@@ -215,7 +217,7 @@ def test_garbage_from_the_future_costs_one_more_read_and_no_more() -> None:
     door = Door()
     door.subscriber.fall_behind()
     door.subscriber.begin_catch_up()
-    door.subscriber.offer(event(SEQUENCE_MAX))
+    door.subscriber.offer(*event(SEQUENCE_MAX))
     assert not door.subscriber.caught_up(8, complete=True)
     door.subscriber.begin_catch_up()
     assert door.subscriber.caught_up(8, complete=True)
@@ -231,7 +233,7 @@ def test_a_backlog_that_has_more_is_read_on() -> None:
 
 def test_reconcile_finds_short_only_who_neither_holds_nor_reads() -> None:
     door = Door()
-    door.subscriber.offer(event(6))
+    door.subscriber.offer(*event(6))
     assert not door.subscriber.short_of(6), "it is in the mailbox"
     assert door.subscriber.short_of(7)
     door.subscriber.fall_behind(7)
@@ -240,14 +242,14 @@ def test_reconcile_finds_short_only_who_neither_holds_nor_reads() -> None:
 
 def test_a_closed_stream_keeps_nothing_and_stays_closed() -> None:
     door = Door()
-    door.subscriber.offer(event(6))
+    door.subscriber.offer(*event(6))
     rung = door.rung
     door.subscriber.close(Ending.SIGNED_OUT)
     assert door.rung == rung + 1, "the door is told"
     door.subscriber.close(Ending.AGED)
     door.subscriber.fall_behind(9)
     door.subscriber.restart(0)
-    assert door.subscriber.offer(event(7)) is Offer.CLOSED
+    assert door.subscriber.offer(*event(7)) is Offer.CLOSED
     assert not door.subscriber.caught_up(9, complete=True)
     assert door.subscriber.take() == []
     assert door.subscriber.state is State.CLOSED
@@ -261,18 +263,17 @@ SIGNAL = Signal.make(1, "typing", {"from": "harry"}, 1.0)
 def test_a_signal_comes_after_the_events_that_wait_and_moves_no_cursor() -> None:
     door = Door()
     assert door.subscriber.offer_signal(SIGNAL) is Offer.TAKEN
-    assert door.subscriber.offer(event(6)) is Offer.TAKEN
+    assert door.subscriber.offer(*event(6)) is Offer.TAKEN
     assert door.subscriber.offer_signal(SIGNAL) is Offer.TAKEN
     assert door.rung == 3
     taken = door.subscriber.take()
-    frames = [SIGNAL.frame, event(6).frame, SIGNAL.frame]
-    assert [one.frame for one in taken] == frames
+    assert taken == [SIGNAL.frame, *frames(6), SIGNAL.frame]
     assert door.subscriber.cursor == 6
     assert door.subscriber.offer_signal(SIGNAL) is Offer.TAKEN
     assert not door.subscriber.short_of(6)
     assert len(door.subscriber.take()) == 1
     assert door.subscriber.cursor == 6
-    assert door.subscriber.offer(event(7)) is Offer.TAKEN, "no gap has come of it"
+    assert door.subscriber.offer(*event(7)) is Offer.TAKEN, "no gap has come of it"
 
 
 def test_signals_take_no_room_from_events() -> None:
@@ -280,9 +281,9 @@ def test_signals_take_no_room_from_events() -> None:
     offers = [door.subscriber.offer_signal(SIGNAL) for _ in range(MAILBOX_SIGNALS + 5)]
     assert offers == [Offer.TAKEN] * MAILBOX_SIGNALS + [Offer.MISSED] * 5
     for sequence in range(1, MAILBOX_EVENTS - MAILBOX_SIGNALS + 1):
-        assert door.subscriber.offer(event(sequence)) is Offer.TAKEN
+        assert door.subscriber.offer(*event(sequence)) is Offer.TAKEN
     assert door.subscriber.offer_signal(SIGNAL) is Offer.MISSED
-    events = [one for one in door.subscriber.take() if not isinstance(one, Placed)]
+    events = [frame for frame in door.subscriber.take() if frame != SIGNAL.frame]
     assert len(events) == MAILBOX_EVENTS - MAILBOX_SIGNALS
 
 

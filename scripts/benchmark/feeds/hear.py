@@ -48,9 +48,9 @@ async def measure(streams: int) -> dict[str, float]:
     hub = Hub(MemoryBus(), streams_per_person=64)
     subscriptions = Subscriptions()
     listener = RedisListener(
-        lambda replies: hub.received(
-            [(subscriptions.channels[channel], data) for _, channel, data in replies]
-        ),
+        subscriptions.channels,
+        hub.received,
+        lambda channel: None,
         subscriptions.confirmed,
         lambda what: None,
         lambda reason: None,
