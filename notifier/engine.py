@@ -54,7 +54,7 @@ RECONCILE_GRACE_SECONDS = 0.5
 RECONCILE_PORTION = 200
 SWEEP_SECONDS = 2.0
 # How often the loop's lag is measured.
-LAG_SECONDS = 0.25
+LAG_SECONDS = 0.5
 PRUNE_SECONDS = 3600.0
 # Looks of every process in the time after which a push is due.
 PUSH_LOOKS = 3

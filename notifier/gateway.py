@@ -28,9 +28,9 @@ from notifier.http1 import Answer, Wanted
 # When the process goes away it gets no longer than this, or a few who read slowly would keep the
 # supervisor waiting; what they have not taken they get elsewhere.
 LAST_WORDS_SECONDS = 1.0
-# The sweep's step, and the width of its slots: with 15,000 streams some 75 heartbeats each, a
-# millisecond that an event may have to wait; coarse enough to wake nobody often.
-SWEEP_SECONDS = 0.1
+# The sweep's step, and the width of its slots: with 15,000 streams some 150 heartbeats each, a
+# millisecond or two that an event may have to wait; coarse enough to wake a process rarely.
+SWEEP_SECONDS = 0.2
 
 
 class Gateway:

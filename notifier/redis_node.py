@@ -32,9 +32,13 @@ from notifier.redis_subscriptions import Subscriptions
 
 log = structlog.get_logger("notifier.bus")
 
-# How often the listener is asked for a sign of life, and after what silence it is dead.
+# A listener that has heard nothing for so long is asked for a sign of life; after what silence it
+# is dead.
 PING_SECONDS = 1.0
 SILENCE_MAX_SECONDS = 3.0
+# How often the process tells itself something: less than it may be silent, and no more often, for
+# it costs as much as some twenty events.
+CANARY_SECONDS = 2.0
 # Subscribing to everything again after a reconnect, for thousands of channels.
 CONFIRM_TIMEOUT_SECONDS = 3.0
 
@@ -205,10 +209,13 @@ class RedisNode:
     async def _watch(self, listener: RedisListener) -> str:
         """Returns why the connection is over."""
         loop = asyncio.get_running_loop()
-        heard_at = loop.time()
+        now = heard_at = canary_at = loop.time()
+        quiet = True
         while True:
-            listener.ping()
-            if not self.publisher.full:
+            if quiet:
+                listener.ping()
+            if now >= canary_at and not self.publisher.full:
+                canary_at = now + CANARY_SECONDS
                 self.publisher.publish(self._canary, b"")
             try:
                 async with asyncio.timeout(PING_SECONDS):
@@ -217,8 +224,10 @@ class RedisNode:
             except TimeoutError:
                 pass
             now = loop.time()
-            if listener.heard:
-                heard_at, listener.heard = now, False
+            quiet = not listener.heard
+            listener.heard = False
+            if not quiet:
+                heard_at = now
             if now - heard_at > SILENCE_MAX_SECONDS:
                 return f"Redis has been silent for {SILENCE_MAX_SECONDS:.0f} s"
             if now - self._canary_heard_at > SILENCE_MAX_SECONDS and not self.publisher.trouble:
