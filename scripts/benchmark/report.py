@@ -14,7 +14,7 @@ from benchmark.figures import (
     Figure,
     bottlenecks,
     faults,
-    growth_factor,
+    growth_of,
     missed,
 )
 
@@ -175,14 +175,15 @@ def _round_notes(results: Results) -> list[str]:
 
 def _growth_note(title: str, points: Sequence[Results], by: str) -> str:
     """How the CPU per event grows from the least to the most streams, or processes."""
-    grown = growth_factor(points, by)
+    grown = growth_of(points, by)
     if grown is None:
         return ""
-    least, most, factor = grown
-    verdict = "within" if factor <= GROWTH_FACTOR_MAX else "beyond"
+    verdict = "within" if grown.factor <= GROWTH_FACTOR_MAX else "beyond"
+    rounds = ", ".join(f"{factor:.2f}" for factor in grown.factors)
     return (
-        f"{title}: from {least:,} to {most:,} {by} the CPU per event changes by the factor"
-        f" {factor:.2f}, {verdict} the {GROWTH_FACTOR_MAX:.2f} that the gateway is allowed."
+        f"{title}: from {grown.least:,} to {grown.most:,} {by} the CPU per event changes by the"
+        f" factor {grown.factor:.2f}, {verdict} the {GROWTH_FACTOR_MAX:.2f} that the gateway is"
+        f" allowed (in each round {rounds}; between the least figures {grown.of_least:.2f})."
     )
 
 

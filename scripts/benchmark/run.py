@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -47,9 +48,7 @@ def _run(load: Load, doors: list[Door], wanted: set[str]) -> dict[str, Any]:
     plain = {door: Plan(door, load.streams, 1, frozenset(wanted & VISITED)) for door in present}
     grown = [door for door in present if door.name in GROWN and "growth" in wanted]
     growth = {door.name: _growth(plain[door], load) for door in grown}
-    plans = [plan for plan in plain.values() if plan.wanted]
-    plans += [plan for line in growth.values() for plan in line if plan not in plans]
-    found = _rounds(load, plans)
+    found = _rounds(load, _in_order(plain.values(), growth))
     results: dict[str, Any] = {
         "format": FORMAT,
         "machine": machine.describe(),
@@ -73,6 +72,17 @@ def _run(load: Load, doors: list[Door], wanted: set[str]) -> dict[str, Any]:
         results["send"] = send.measure(load)
     results["steal"] = steal.share()
     return results
+
+
+def _in_order(plain: Iterable[Plan], growth: Mapping[str, list[Plan]]) -> list[Plan]:
+    """Every plan once. A door's growth is visited right after the door, and what is divided by each
+    other soon after each other: a machine is not the same some minutes later."""
+    plans: list[Plan] = []
+    for plan in plain:
+        line = sorted(growth.get(plan.door.name, []), key=lambda one: (-one.streams, one.processes))
+        first = [plan] if plan.wanted else []
+        plans += first + [one for one in line if one not in first]
+    return plans
 
 
 def _known(door: Door) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ kernel: Any = importlib.import_module("benchmark.kernel")
 awake: Any = importlib.import_module("benchmark.awake")
 cores: Any = importlib.import_module("benchmark.cores")
 programs: Any = importlib.import_module("benchmark.programs")
+run: Any = importlib.import_module("benchmark.run")
 rounds: Any = importlib.import_module("benchmark.rounds")
 pace: Any = importlib.import_module("benchmark.feeds.pace")
 
@@ -87,7 +89,7 @@ def points(**cpu_us: float) -> list[dict[str, Any]]:
         {
             "streams": 15_000,
             "processes": int(name[1:]),
-            "deliver": {"cpu_us": cost, **clean},
+            "deliver": {"cpu_us": cost, "cpu_us_of_rounds": [cost], **clean},
             "failures": {},
         }
         for name, cost in cpu_us.items()
@@ -101,6 +103,29 @@ def test_only_the_gateway_is_held_to_the_growth_that_is_allowed() -> None:
     growth["gateway"] = points(p1=30, p4=41)
     (missed,) = figures.missed(results)
     assert "from 1 to 4 processes" in missed and "×1.37" in missed
+
+
+def test_a_factor_is_of_costs_that_were_taken_soon_after_each_other() -> None:
+    """A lucky minute of one server is no growth of the other."""
+    growth = points(p1=20, p4=33)
+    for point, costs in zip(growth, ([30, 20, 29, None], [36, 34, 33, 40]), strict=True):
+        point["deliver"]["cpu_us_of_rounds"] = costs
+    grown = figures.growth_of(growth, "processes")
+    assert [round(factor, 2) for factor in grown.factors] == [1.2, 1.7, 1.14]
+    assert (grown.factor, grown.of_least) == (1.2, 1.65)
+
+
+def test_a_doors_growth_is_visited_right_after_it() -> None:
+    gateway, web = (SimpleNamespace(name=name) for name in ("gateway", "web"))
+    load = run.Load(growth_streams=(10, 20), growth_processes=(1, 2))
+    plain = [run.Plan(door, 20, 1, frozenset({"hold", "deliver"})) for door in (gateway, web)]
+    plans = run._in_order(plain, {"gateway": run._growth(plain[0], load)})
+    assert [(one.door.name, one.streams, one.processes) for one in plans] == [
+        ("gateway", 20, 1),
+        ("gateway", 20, 2),
+        ("gateway", 10, 1),
+        ("web", 20, 1),
+    ]
 
 
 def test_an_event_lost_anywhere_in_the_growth_is_a_fault() -> None:
