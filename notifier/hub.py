@@ -45,8 +45,8 @@ class Hub:
         # their last stream.
         self._leaving: dict[int, tuple[float, int]] = {}
         self.counts: Counter[str] = Counter()
-        # The loop's time for streams that are written to at once, as a door last read it: one that
-        # wants to know to the second has no use for a look at the clock for each event.
+        # The loop's time as a door last read it, for streams that are written to at once. It is
+        # coarse, so that no event costs a look at the clock.
         self.now = 0.0
         self.streams = 0
         # Events that were written to streams.
