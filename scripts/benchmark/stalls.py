@@ -1,10 +1,11 @@
-"""When the host held a core back: a witness on each core says it.
+"""When the host held a core back: a witness on each of the load's cores says it.
 
 A virtual machine's core stops when its host gives it to somebody else, and whatever waited for it
 comes late by as much, whoever wrote it. The witness is a program on each core that wakes every
 millisecond and goes before everything else there (SCHED_FIFO, sched(7)): nothing in this
 machine can make it late by a millisecond, so when it is late, the core was not there. It takes the
-rights of root, or CAP_SYS_NICE; where they are missing, nothing is known, and nothing is said.
+rights of root, or CAP_SYS_NICE; where they are missing, nothing is known, and nothing is said. Not
+on the servers' cores: waking there so often costs a server more than what it tells is worth.
 
     python -m benchmark.stalls CORE FILE
 """
@@ -34,7 +35,7 @@ Stall = tuple[int, int]
 
 
 class Witnesses:
-    """One on each core, while events are delivered."""
+    """One on each of the load's cores, while events are delivered."""
 
     def __init__(self, box: Path) -> None:
         self._files = [box / f"stalls-{core}.bin" for core in sorted(kept().load)]
@@ -54,7 +55,7 @@ class Witnesses:
                 process.wait()
 
     def stalls(self) -> list[Stall] | None:
-        """Of all cores, in order; None if this user may not have witnesses."""
+        """Of these cores, in order; None if this user may not have witnesses."""
         try:
             found = [one for file in self._files for one in STALL.iter_unpack(file.read_bytes())]
         except FileNotFoundError:
