@@ -32,13 +32,10 @@ from notifier.redis_subscriptions import Subscriptions
 
 log = structlog.get_logger("notifier.bus")
 
-# A listener that has heard nothing for so long is asked for a sign of life; after what silence it
-# is dead.
-PING_SECONDS = 1.0
+# How often the process tells itself something, and asks a listener that has heard nothing meanwhile
+# for a sign of life; after what silence it is dead.
+LOOK_SECONDS = 1.0
 SILENCE_MAX_SECONDS = 3.0
-# How often the process tells itself something: less than it may be silent, and no more often, for
-# it costs as much as some twenty events.
-CANARY_SECONDS = 2.0
 # Subscribing to everything again after a reconnect, for thousands of channels.
 CONFIRM_TIMEOUT_SECONDS = 3.0
 
@@ -209,16 +206,15 @@ class RedisNode:
     async def _watch(self, listener: RedisListener) -> str:
         """Returns why the connection is over."""
         loop = asyncio.get_running_loop()
-        now = heard_at = canary_at = loop.time()
+        heard_at = loop.time()
         quiet = True
         while True:
             if quiet:
                 listener.ping()
-            if now >= canary_at and not self.publisher.full:
-                canary_at = now + CANARY_SECONDS
+            if not self.publisher.full:
                 self.publisher.publish(self._canary, b"")
             try:
-                async with asyncio.timeout(PING_SECONDS):
+                async with asyncio.timeout(LOOK_SECONDS):
                     await self._lost.wait()
                 return self._lost_reason
             except TimeoutError:
