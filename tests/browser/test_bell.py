@@ -11,6 +11,7 @@ import time
 from playwright.async_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import OpenBrowser
+from tests.browser.pushing import pushing_to
 from tests.browser.test_badge import open_window
 from tests.conftest import People, Serve
 from tests.notify import notify
@@ -210,37 +211,9 @@ async def test_the_worker_shows_a_push_when_no_page_is_open(
             ".then(() => navigator.serviceWorker.ready).then(() => true)"
         )
     worker = await found.value
-    tools = await hers.new_cdp_session(page)
-    registrations: list[str] = []
-
-    def updated(event: dict[str, list[dict[str, str]]]) -> None:
-        registrations.extend(
-            one["registrationId"]
-            for one in event["registrations"]
-            if one["scopeURL"].startswith(origin)
-        )
-
-    tools.on("ServiceWorker.workerRegistrationUpdated", updated)
-    await tools.send("ServiceWorker.enable")
-    await until(lambda: registrations, "the registration")
+    push = await pushing_to(worker, page, origin)
     told = {"title": "Message from harry", "body": "hello", "tag": "t", "link": "/notifications/1"}
-
-    async def push() -> None:
-        await tools.send(
-            "ServiceWorker.deliverPushMessage",
-            {"origin": origin, "registrationId": registrations[-1], "data": json.dumps(told)},
-        )
-
-    async def shown() -> list[list[str]]:
-        answer = await worker.evaluate(
-            "self.registration.getNotifications()"
-            ".then(all => all.map(one => [one.title, one.body, one.data.link]))"
-        )
-        assert isinstance(answer, list)
-        return answer
-
-    await push()
+    assert await push.shown_after(told) == [], "a page in view tells it itself"
     await page.goto("about:blank")
-    await push()
     expected = [["Message from harry", "hello", "/notifications/1"]]
-    assert await until(shown, "the notification") == expected
+    assert await push.shown_after(told) == expected

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import re
 
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from notifier import vapid
 from tests.browser.conftest import OpenBrowser
+from tests.browser.pushing import pushing_to
 from tests.conftest import People, Serve
 from tests.patience import until
 from tests.person import Person
@@ -59,7 +60,7 @@ async def test_who_closed_every_page_is_pushed_to(
     worker = await found.value
     await expect(page.locator("#browser-says")).to_contain_text("is pushed to")
     assert await page.evaluate("localStorage.subscribed") == vapid.public_key(key)
-    registration = await _registration(page, origin)
+    push = await pushing_to(worker, page, origin)
 
     await harry.send(gitau, "while you look")
     await expect(page.locator("#bell [data-figure]")).to_have_text("1")
@@ -73,20 +74,8 @@ async def test_who_closed_every_page_is_pushed_to(
         "while you are away",
     ), "what she saw live is not pushed"
 
-    tools = await hers.new_cdp_session(page)
-    await tools.send("ServiceWorker.enable")
-    await tools.send(
-        "ServiceWorker.deliverPushMessage",
-        {"origin": origin, "registrationId": registration, "data": json.dumps(told)},
-    )
-    shown = await until(
-        lambda: worker.evaluate(
-            "self.registration.getNotifications()"
-            ".then(all => all.map(one => [one.body, one.data.link]))"
-        ),
-        "the notification",
-    )
-    assert shown == [["while you are away", told["link"]]]
+    shown = await push.shown_after(told)
+    assert shown == [[told["title"], "while you are away", told["link"]]]
     await page.goto(told["link"] if told["link"].startswith("http") else origin + told["link"])
     await expect(page.locator("main")).to_contain_text("while you are away")
 
@@ -102,21 +91,3 @@ async def _nobody_listens(person: Person) -> bool:
     figures = (await person.get("/metrics")).text
     (streams,) = re.findall(r"^notifier_streams(?:{.*})? (\S+)$", figures, re.MULTILINE)
     return float(streams) == 0
-
-
-async def _registration(page: Page, origin: str) -> str:
-    """What the browser calls the worker's registration."""
-    tools = await page.context.new_cdp_session(page)
-    found: list[str] = []
-
-    def updated(event: dict[str, list[dict[str, str]]]) -> None:
-        found.extend(
-            one["registrationId"]
-            for one in event["registrations"]
-            if one["scopeURL"].startswith(origin)
-        )
-
-    tools.on("ServiceWorker.workerRegistrationUpdated", updated)
-    await tools.send("ServiceWorker.enable")
-    await until(lambda: bool(found), "the registration")
-    return found[-1]
