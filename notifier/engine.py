@@ -21,9 +21,9 @@ from notifier.bus import Bus, MemoryBus
 from notifier.database import Database
 from notifier.errors import Unavailable
 from notifier.events import Happened, Signal, to_bus
-from notifier.figures import Histogram
 from notifier.hub import LINGER_SECONDS, Hub
 from notifier.notifications import Backlog, ReadFrom
+from notifier.pulse import PULSE_SECONDS, Pulse
 from notifier.redis_bus import RedisBus
 from notifier.sending import Sending
 from notifier.settings import Settings
@@ -53,8 +53,10 @@ RECONCILE_GRACE_SECONDS = 0.5
 # Streams of one portion of a reconcile: about a millisecond of this process's time.
 RECONCILE_PORTION = 200
 SWEEP_SECONDS = 2.0
-# How often the loop's lag is measured.
-LAG_SECONDS = 0.5
+# Beats of the pulse in a heartbeat's period, where that is so short that a second would be late;
+# and what is too often for anybody.
+PULSES_PER_HEARTBEAT = 5
+PULSE_LEAST_SECONDS = 0.05
 PRUNE_SECONDS = 3600.0
 # Looks of every process in the time after which a push is due.
 PUSH_LOOKS = 3
@@ -71,8 +73,12 @@ class Engine:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.database = Database(settings)
+        pulse_seconds = max(PULSE_LEAST_SECONDS, settings.heartbeat_seconds / PULSES_PER_HEARTBEAT)
+        self.pulse = Pulse(min(PULSE_SECONDS, pulse_seconds))
         self.bus: Bus = (
-            RedisBus(settings.redis_url, settings.channel_prefix, settings.redis_ca)
+            RedisBus(
+                settings.redis_url, settings.channel_prefix, settings.redis_ca, pulse=self.pulse
+            )
             if settings.redis_url
             else MemoryBus()
         )
@@ -110,23 +116,23 @@ class Engine:
         self.probes = 0
         # Attempts to sign in that were refused, by cause.
         self.sign_ins_refused: Counter[str] = Counter()
-        # When reconcile last came to its end, and how late the loop's timers are (loop time).
+        # When reconcile last came to its end (loop time).
         self.reconciled_at = 0.0
-        self.loop_lag = Histogram()
         self.draining = False
         # The period is a promise: pause and grace together stay within it.
         self._grace_seconds = min(RECONCILE_GRACE_SECONDS, settings.reconcile_seconds / 4)
         self._reconcile_pause = settings.reconcile_seconds - self._grace_seconds
+        self._swept_at = 0.0
+        self._stop_sweeping: Callable[[], None] = _nothing
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Connect to the bus (or go on without it) and start the timers."""
         await self.bus.start(self.hub)
         self.reconciled_at = asyncio.get_running_loop().time()
+        self._stop_sweeping = self.pulse.each(self._sweep)
         self._tasks = [
-            asyncio.create_task(self._measure_lag()),
             asyncio.create_task(self._every(self._reconcile_pause, self.reconcile)),
-            asyncio.create_task(self._every(SWEEP_SECONDS, self._sweep)),
             asyncio.create_task(self._every(PRUNE_SECONDS, self.prune)),
         ]
         if self.settings.vapid_private_key:
@@ -137,6 +143,7 @@ class Engine:
 
     async def stop(self) -> None:
         """Stop the timers, let the bus send what is queued, close the database."""
+        self._stop_sweeping()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -215,17 +222,12 @@ class Engine:
         present = {one.recipient_id for one in self.hub}
         await pushes.told_live(self.database, present, self.hub.left)
 
-    async def _sweep(self) -> None:
+    def _sweep(self, now: float) -> None:
+        if now - self._swept_at < SWEEP_SECONDS:
+            return
+        self._swept_at = now
         self.hub.drop_idle_subscriptions()
         self.hub.endings.sum_up()
-
-    async def _measure_lag(self) -> None:
-        """How much later than asked this process gets to its work: what every event may wait."""
-        loop = asyncio.get_running_loop()
-        while True:
-            asked_for = loop.time() + LAG_SECONDS
-            await asyncio.sleep(LAG_SECONDS)
-            self.loop_lag.seen(loop.time() - asked_for)
 
     async def _backlogs(self, wanted: Sequence[ReadFrom]) -> list[Backlog]:
         self.catch_ups += len(wanted)
@@ -245,3 +247,7 @@ class Engine:
             except Exception:
                 # A fault of ours in one round must not end the rounds that repair others.
                 log.exception("timer_failed", timer=work.__name__)
+
+
+def _nothing() -> None:
+    pass

@@ -28,9 +28,9 @@ from notifier.http1 import Answer, Wanted
 # When the process goes away it gets no longer than this, or a few who read slowly would keep the
 # supervisor waiting; what they have not taken they get elsewhere.
 LAST_WORDS_SECONDS = 1.0
-# The sweep's step, and the width of its slots: with 15,000 streams some 150 heartbeats each, a
-# millisecond or two that an event may have to wait; coarse enough to wake a process rarely.
-SWEEP_SECONDS = 0.2
+# Streams that the sweep looks at before it lets others go on: when all of them want a heartbeat an
+# event waits a millisecond for that.
+LOOKS_AT_ONCE = 100
 
 
 class Gateway:
@@ -44,9 +44,11 @@ class Gateway:
         self.cookie_name = cookie_name(settings)
         self.answers = Answers(settings)
         self.streams_most = streams_most
-        # A slot comes up after its end: without this a heartbeat would be that much late.
+        # The width of a slot, which comes up at the first beat after its end: without this a
+        # heartbeat would be that much late.
+        self._slot_seconds = engine.pulse.seconds
         self.heartbeat_seconds = max(
-            settings.heartbeat_seconds - 2 * SWEEP_SECONDS, settings.heartbeat_seconds / 2
+            settings.heartbeat_seconds - 2 * self._slot_seconds, settings.heartbeat_seconds / 2
         )
         # Load tests come from one address, so the switch for them lifts this limit too.
         self.per_address_most = settings.streams_per_address if settings.limits_on else 0
@@ -62,10 +64,10 @@ class Gateway:
         self._loop = asyncio.get_running_loop()
         self.arrivals = Arrivals(self._loop)
         self.hub.now = now = self._loop.time()
-        self._slot = int(now / SWEEP_SECONDS)
-        self._sweeping: asyncio.TimerHandle | None = self._loop.call_later(
-            SWEEP_SECONDS, self._sweep
-        )
+        self._slot = int(now / self._slot_seconds)
+        # Streams of slots that have come up.
+        self._looked_for: list[Connection] = []
+        self._stop_sweeping = engine.pulse.each(self._sweep)
         self._tasks: set[asyncio.Task[None]] = set()
         # Who closes the gateway waits for this: a connection is over.
         self._gone: asyncio.Future[None] | None = None
@@ -118,7 +120,7 @@ class Gateway:
 
     def _await_due(self, connection: Connection) -> None:
         """Look at a stream again when its next heartbeat or its end is due."""
-        slot = int(min(connection.beat_at, connection.ends_at) / SWEEP_SECONDS)
+        slot = int(min(connection.beat_at, connection.ends_at) / self._slot_seconds)
         connection.slot = slot
         self._due.setdefault(slot, set()).add(connection)
 
@@ -159,16 +161,31 @@ class Gateway:
                 # It comes back.
                 connection.failed("a stream's write failed", error)
 
-    def _sweep(self) -> None:
-        self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
-        self.hub.now = now = self._loop.time()
+    def _sweep(self, now: float) -> None:
+        self.hub.now = now
         self.arrivals.time_out(now)
         # Also the slots that came up while the loop was kept from its sweep.
-        before, self._slot = self._slot, int(now / SWEEP_SECONDS)
+        before, self._slot = self._slot, int(now / self._slot_seconds)
+        looking = bool(self._looked_for)
         for slot in range(before, self._slot):
-            for connection in self._due.pop(slot, ()):
+            self._looked_for += self._due.pop(slot, ())
+        if not looking:
+            self._look()
+
+    def _look(self) -> None:
+        now = self.hub.now
+        streams, self._looked_for = (
+            self._looked_for[:LOOKS_AT_ONCE],
+            self._looked_for[LOOKS_AT_ONCE:],
+        )
+        if self._looked_for:
+            self._loop.call_soon(self._look)
+        for connection in streams:
+            try:
                 if connection.look(now):
                     self._await_due(connection)
+            except Exception as error:
+                connection.failed("a stream's heartbeat failed", error)
 
     # -- what is not a stream --------------------------------------------------------------
 
@@ -225,5 +242,4 @@ class Gateway:
         except TimeoutError:
             for connection in list(self.connections):
                 connection.abort()
-        if self._sweeping is not None:
-            self._sweeping.cancel()
+        self._stop_sweeping()

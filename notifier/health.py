@@ -104,7 +104,7 @@ class _EngineCollector(Collector):
             hub.lateness.histogram,
         )
         yield _histogram("send_seconds", "From a draft until it was stored", engine.sending.times)
-        yield _histogram("loop_lag_seconds", "How late the process is", engine.loop_lag)
+        yield _histogram("loop_lag_seconds", "How late the process is", engine.pulse.lag)
         bus = CounterMetricFamily("notifier_bus", "What happened on the bus", labels=["what"])
         for what, count in sorted(engine.bus.counts().items()):
             bus.add_metric([what], count)

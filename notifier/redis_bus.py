@@ -16,6 +16,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from notifier.bus import Receiver
+from notifier.pulse import Pulse
 from notifier.redis_addresses import Kind, RedisAddress
 from notifier.redis_cluster import ClusterRedis
 from notifier.redis_node import RedisNode
@@ -34,8 +35,11 @@ log = structlog.get_logger("notifier.bus")
 class RedisBus:
     """Carries each recipient's messages through Redis, of whatever kind."""
 
-    def __init__(self, url: str, prefix: str, ca_file: str = "") -> None:
+    def __init__(
+        self, url: str, prefix: str, ca_file: str = "", *, pulse: Pulse | None = None
+    ) -> None:
         self._servers = servers_at(RedisAddress.parse(url, ca_file))
+        self._pulse = pulse or Pulse()
         self._prefix = f"{prefix}:".encode()
         self._receiver: Receiver | None = None
         # The receiver's own, without a function of ours in between (see `Gateway.ring_for`).
@@ -196,7 +200,7 @@ class RedisBus:
     def _change_nodes(self) -> None:
         present = self._servers.nodes
         for address in present - self._nodes.keys():
-            node = RedisNode(address, self._servers, self, self._prefix, self._counts)
+            node = RedisNode(address, self._servers, self, self._prefix, self._counts, self._pulse)
             self._nodes[address] = node
             node.start()
         for address in self._nodes.keys() - present:

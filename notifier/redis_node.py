@@ -13,12 +13,14 @@ import random
 import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
+from notifier.pulse import Pulse
 from notifier.redis_listener import RedisListener
 from notifier.redis_publisher import (
     RETRY_FIRST_SECONDS,
@@ -32,9 +34,8 @@ from notifier.redis_subscriptions import Subscriptions
 
 log = structlog.get_logger("notifier.bus")
 
-# How often the process tells itself something, and asks a listener that has heard nothing meanwhile
-# for a sign of life; after what silence it is dead.
-LOOK_SECONDS = 1.0
+# At each beat of its pulse the process tells itself something, and asks a listener that has heard
+# nothing meanwhile for a sign of life. After what silence the listener is dead.
 SILENCE_MAX_SECONDS = 3.0
 # Subscribing to everything again after a reconnect, for thousands of channels.
 CONFIRM_TIMEOUT_SECONDS = 3.0
@@ -67,12 +68,19 @@ class RedisNode:
     """Hears and publishes on one server, for as long as it lasts, through every reconnect."""
 
     def __init__(
-        self, node: Node, servers: RedisServers, owner: Owner, prefix: bytes, counts: Counter[str]
+        self,
+        node: Node,
+        servers: RedisServers,
+        owner: Owner,
+        prefix: bytes,
+        counts: Counter[str],
+        pulse: Pulse,
     ) -> None:
         self._node = node
         self._servers = servers
         self._owner = owner
         self._counts = counts
+        self._pulse = pulse
         self._canary_stem = b"%scanary:%s" % (prefix, secrets.token_hex(8).encode())
         self._canary = b""
         # Not yet, but the time without it counts from now.
@@ -86,6 +94,8 @@ class RedisNode:
         )
         self.subscriptions = Subscriptions()
         self._listener: RedisListener | None = None
+        # When it was last seen to have heard something (loop time).
+        self._heard_at = 0.0
         self._lost = asyncio.Event()
         self._lost_reason = ""
         self._trouble = "not connected yet"
@@ -205,31 +215,32 @@ class RedisNode:
 
     async def _watch(self, listener: RedisListener) -> str:
         """Returns why the connection is over."""
-        loop = asyncio.get_running_loop()
-        heard_at = loop.time()
-        quiet = True
-        while True:
-            if quiet:
-                listener.ping()
-            if not self.publisher.full:
-                self.publisher.publish(self._canary, b"")
-            try:
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await self._lost.wait()
-                return self._lost_reason
-            except TimeoutError:
-                pass
-            now = loop.time()
-            quiet = not listener.heard
-            listener.heard = False
-            if not quiet:
-                heard_at = now
-            if now - heard_at > SILENCE_MAX_SECONDS:
-                return f"Redis has been silent for {SILENCE_MAX_SECONDS:.0f} s"
-            if now - self._canary_heard_at > SILENCE_MAX_SECONDS and not self.publisher.trouble:
-                # Of two connections to two masters, nobody can say which is the wrong one.
-                self.publisher.doubt()
-                return "this process does not hear itself on the bus"
+        look = partial(self._look, listener)
+        look(asyncio.get_running_loop().time())
+        stop = self._pulse.each(look)
+        try:
+            await self._lost.wait()
+        finally:
+            stop()
+        return self._lost_reason
+
+    def _look(self, listener: RedisListener, now: float) -> None:
+        """Is the connection as it should be?"""
+        if listener.heard:
+            self._heard_at = now
+        elif now - self._heard_at > SILENCE_MAX_SECONDS:
+            self._on_lost(f"Redis has been silent for {SILENCE_MAX_SECONDS:.0f} s")
+            return
+        else:
+            listener.ping()
+        listener.heard = False
+        if now - self._canary_heard_at > SILENCE_MAX_SECONDS and not self.publisher.trouble:
+            # Of two connections to two masters, nobody can say which is the wrong one.
+            self.publisher.doubt()
+            self._on_lost("this process does not hear itself on the bus")
+            return
+        if not self.publisher.full:
+            self.publisher.publish(self._canary, b"")
 
     def _note_trouble(self, reason: str) -> None:
         self._counts["disconnected"] += 1

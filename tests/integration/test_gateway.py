@@ -12,7 +12,7 @@ import pytest
 from notifier import notifications, sse
 from notifier.engine import Engine
 from notifier.events import Event, to_bus
-from notifier.gateway import Gateway
+from notifier.gateway import LOOKS_AT_ONCE, Gateway
 from notifier.gateway_connection import Connection
 from notifier.gateway_request import OneRequest
 from notifier.notifications import New
@@ -133,6 +133,29 @@ async def test_an_event_is_as_good_as_a_heartbeat(gateway: Gateway) -> None:
     assert connection.beat_at == spoke_at + silence
     assert connection.look(connection.beat_at) and sink.written == sse.PING
     assert connection.beat_at == spoke_at + silence + silence
+
+
+async def test_heartbeats_that_are_due_together_let_others_go_on(gateway: Gateway) -> None:
+    now = asyncio.get_running_loop().time()
+    gateway._slot = int(now) - 2
+    sinks = [Sink(fails=number == 1) for number in range(2 * LOOKS_AT_ONCE + 1)]
+    for number, sink in enumerate(sinks):
+        connection = stream(gateway, number + 1, sink)
+        connection.beat_at = now - 1
+        gateway._await_due(connection)
+    turns = []
+
+    def beaten() -> int:
+        return sum(sink.written == sse.PING for sink in sinks)
+
+    gateway._sweep(now)
+    while beaten() < len(sinks) - 1:
+        turns.append(beaten())
+        await asyncio.sleep(0)
+    assert turns[0] == LOOKS_AT_ONCE or turns[0] == LOOKS_AT_ONCE - 1
+    assert len(turns) >= 2, "the loop had a turn in between"
+    assert sinks[1].aborted, "a fault ends its own stream"
+    assert sum(len(due) for due in gateway._due.values()) == len(sinks) - 1, "all will beat again"
 
 
 async def test_a_gap_is_read_over_at_once(gateway: Gateway) -> None:

@@ -430,7 +430,7 @@ async def test_the_subscription_goes_some_time_after_the_last_window(
     monkeypatch.setattr(gitau.engine.bus, "unsubscribe", gone.append)
     monkeypatch.setattr(hub_module, "LINGER_SECONDS", 0)
     await closed(await gitau.is_live())
-    await gitau.engine._sweep()
+    gitau.engine._sweep(asyncio.get_running_loop().time())
     assert gone == [gitau.who.person_id]
 
 
