@@ -17,7 +17,6 @@ import structlog
 from notifier.bus import Bus
 from notifier.endings import Endings
 from notifier.events import (
-    Carried,
     Ended,
     Event,
     Signal,
@@ -25,7 +24,7 @@ from notifier.events import (
     from_bus,
 )
 from notifier.lateness import Lateness
-from notifier.subscriber import BEHIND, LIVE, TAKEN, WRITTEN, Ending, Subscriber
+from notifier.subscriber import BEHIND, LIVE, READY, TAKEN, Ending, Subscriber
 
 log = structlog.get_logger("notifier.hub")
 
@@ -105,7 +104,9 @@ class Hub:
 
     def received(self, messages: Sequence[tuple[int, bytes]]) -> None:
         """Offer what came in to every stream of its recipient; garbage is dropped, counted."""
-        written, first = 0, b""
+        # Written when all is offered: a system call leaves the core's caches full of the kernel's
+        # things, and code that runs again after one is slow.
+        ready: list[tuple[Subscriber, bytes]] = []
         for recipient_id, message in messages:
             subscribers = self._subscribers.get(recipient_id)
             if subscribers is None:
@@ -113,28 +114,37 @@ class Hub:
                 continue
             sequence = event_alone(message)
             if not sequence:
-                self._offer_each(subscribers, recipient_id, message)
+                self._offer_each(subscribers, recipient_id, message, ready)
                 continue
             # The common way, with as few steps as there can be: thousands come a second.
             for subscriber in subscribers:
-                try:
-                    offer = subscriber.offer(sequence, message)
-                except Exception:
-                    self._failed(subscriber)
-                    continue
-                if offer is WRITTEN:
-                    subscriber.spoke_at = self.now
-                    written += 1
-                    first = first or message
+                offer = subscriber.offer(sequence, message)
+                if offer is READY:
+                    ready.append((subscriber, message))
                 elif offer is not TAKEN:
                     self.counts[offer.value] += 1
-        if written:
-            self.delivered += written
-            if self.delivered >= self.lateness.next_at:
-                self.lateness.wrote(first, self.delivered)
+        if ready:
+            self._write(ready)
+
+    def _write(self, ready: list[tuple[Subscriber, bytes]]) -> None:
+        now = self.now
+        for subscriber, frame in ready:
+            subscriber.spoke_at = now
+            try:
+                # A door that has none is never ready.
+                subscriber.write(frame)  # type: ignore[misc]
+            except Exception:
+                # Its browser comes back with its own cursor, and no other is concerned.
+                log.exception("stream_failed", recipient_id=subscriber.recipient_id)
+                subscriber.fail()
+        self.wrote(len(ready), ready[0][1])
 
     def _offer_each(
-        self, subscribers: tuple[Subscriber, ...], recipient_id: int, message: bytes
+        self,
+        subscribers: tuple[Subscriber, ...],
+        recipient_id: int,
+        message: bytes,
+        ready: list[tuple[Subscriber, bytes]],
     ) -> None:
         """Offer everything in a message, whatever it is."""
         try:
@@ -147,29 +157,15 @@ class Hub:
                 self._end(subscribers, one)
                 continue
             for subscriber in subscribers:
-                try:
-                    self._offer(subscriber, one)
-                except Exception:
-                    self._failed(subscriber)
-
-    def _offer(self, subscriber: Subscriber, one: Carried | Signal) -> None:
-        if isinstance(one, Signal):
-            offer = subscriber.offer_signal(one)
-            if offer is TAKEN or offer is WRITTEN:
-                self.counts["signals"] += 1
-        else:
-            offer = subscriber.offer(one.sequence, one.frame)
-        if offer is WRITTEN:
-            subscriber.spoke_at = self.now
-            self.wrote(1, one.frame)
-        elif offer is not TAKEN:
-            self.counts[offer.value] += 1
-
-    def _failed(self, subscriber: Subscriber) -> None:
-        """A door could not write to one stream. It ends, its browser comes back with its cursor,
-        and no other is concerned."""
-        log.exception("stream_failed", recipient_id=subscriber.recipient_id)
-        subscriber.close(Ending.FAILED)
+                if isinstance(one, Signal):
+                    offer = subscriber.offer_signal(one)
+                    self.counts["signals"] += offer is TAKEN or offer is READY
+                else:
+                    offer = subscriber.offer(one.sequence, one.frame)
+                if offer is READY:
+                    ready.append((subscriber, one.frame))
+                elif offer is not TAKEN:
+                    self.counts[offer.value] += 1
 
     def _garbage(self, error: ValueError) -> None:
         self.counts["garbage"] += 1

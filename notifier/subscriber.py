@@ -50,7 +50,7 @@ class Ending(Enum):
 class Offer(Enum):
     """What became of an offered event; the counters of the metrics carry these words."""
 
-    WRITTEN = "written"
+    READY = "ready"
     TAKEN = "taken"
     REPEATED = "repeated"
     GAP = "gap"
@@ -63,7 +63,7 @@ class Offer(Enum):
 # By themselves, because Python 3.11 takes 0.2 µs to find a member in its class: it asks the
 # metaclass first. An event passes several.
 LIVE, BEHIND, CLOSED = State.LIVE, State.BEHIND, State.CLOSED
-WRITTEN, TAKEN, HEARD = Offer.WRITTEN, Offer.TAKEN, Offer.HEARD
+READY, TAKEN, HEARD = Offer.READY, Offer.TAKEN, Offer.HEARD
 
 
 class Subscriber:
@@ -74,10 +74,10 @@ class Subscriber:
     cursor yet and begins with the present state. `ring` is called, without arguments, whenever
     there is something new to do for the door; it must not wait and must not raise.
 
-    A door that can write at any moment needs no mailbox: it gives `write`, which is called with
-    the bytes of whatever is offered while the stream is live, and without a ring. It must not
-    wait; if it raises, the cursor has not moved. A door whose socket takes no more makes the
-    stream fall behind.
+    A door that can write at any moment needs no mailbox and no ring: it gives `write`, which
+    takes bytes and must not wait. What is offered then is `READY`: the cursor has moved, and who
+    offered it calls `write` with it, in the order of the offers and before the loop's next turn.
+    A door whose socket takes no more makes the stream fall behind.
     """
 
     __slots__ = (
@@ -139,10 +139,9 @@ class Subscriber:
         assert cursor is not None, "a live subscriber has a cursor"
         if sequence != cursor + 1:
             return self._offer_out_of_turn(sequence, cursor)
-        self.write(frame)
         self.cursor = sequence
         self.delivered += 1
-        return WRITTEN
+        return READY
 
     def _offer_mailbox(self, sequence: int, frame: bytes) -> Offer:
         newest, mailbox = self._placed, self._mailbox
@@ -179,9 +178,8 @@ class Subscriber:
         if self.state is not LIVE or (mailbox and len(mailbox) >= MAILBOX_SIGNALS):
             return Offer.MISSED
         if self.write is not None:
-            self.write(signal.frame)
             self.delivered += 1
-            return WRITTEN
+            return READY
         self._newest = self._placed
         self._mailbox = [*(mailbox or ()), signal.frame]
         self.ring()
@@ -261,6 +259,13 @@ class Subscriber:
         now that the recipient's newest sequence is `floor`."""
         if self.state is BEHIND:
             self.cursor, self.floor = None, floor
+
+    def fail(self) -> None:
+        """`write` has raised: the stream is over. What else is ready for it must not be written,
+        for it would come after a hole, and what its browser has nobody knows."""
+        self.write = lambda frame: None
+        self.cursor = None
+        self.close(Ending.FAILED)
 
     def close(self, ending: Ending) -> None:
         """The stream is over: nothing more is kept and every offer is dropped."""

@@ -281,8 +281,10 @@ def test_a_stream_that_cannot_be_written_to_ends_and_no_other_is_concerned(
     hub: Hub,
 ) -> None:
     sound: list[bytes] = []
+    tried: list[bytes] = []
 
-    def fail(_frame: bytes) -> None:
+    def fail(frame: bytes) -> None:
+        tried.append(frame)
         raise RuntimeError("a fault of ours")
 
     broken = [written_to(hub, 1, fail), written_to(hub, 2, fail)]
@@ -291,8 +293,33 @@ def test_a_stream_that_cannot_be_written_to_ends_and_no_other_is_concerned(
     hub.received([(1, message(event(1, 1))), (2, message(event(2, 1), event(2, 2)))])
     hub.received([(1, message(event(1, 2), signal))])
     assert sound == [event(1, 1).frame, event(1, 2).frame, signal.frame]
-    assert [(one.ending, one.cursor) for one in broken] == [(Ending.FAILED, 0)] * 2
-    assert hub.counts["closed"] == 2, "what came for them afterwards"
+    assert tried == [event(1, 1).frame, event(2, 1).frame], "nothing comes after a hole"
+    assert [(one.ending, one.cursor) for one in broken] == [(Ending.FAILED, None)] * 2
+    assert hub.counts["closed"] == 1, "what came for them afterwards"
+
+
+def test_a_door_that_writes_at_once_may_fall_behind_while_it_writes(hub: Hub) -> None:
+    """Its socket is full after the first: what is ready goes after it, and then the table."""
+    written: list[bytes] = []
+
+    def write(frame: bytes) -> None:
+        written.append(frame)
+        slow.fall_behind()
+
+    slow = written_to(hub, 1, write)
+    hub.received([(1, message(event(1, 1))), (1, message(event(1, 2)))])
+    hub.received([(1, message(event(1, 3)))])
+    assert written == [event(1, 1).frame, event(1, 2).frame]
+    assert (slow.state, slow.cursor) == (State.BEHIND, 2)
+    assert hub.counts == {"heard": 1}
+
+
+def test_what_ends_a_stream_comes_after_what_was_ready_for_it(hub: Hub) -> None:
+    written: list[bytes] = []
+    stream = written_to(hub, 1, written.append)
+    hub.received([(1, message(event(1, 1), Ended(1, (1,)))), (1, message(event(1, 2)))])
+    assert written == [event(1, 1).frame]
+    assert (stream.ending, hub.counts) == (Ending.SIGNED_OUT, {"closed": 1})
 
 
 def test_the_times_of_many_writes_are_not_kept_until_somebody_asks(hub: Hub) -> None:
