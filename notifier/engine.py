@@ -223,7 +223,8 @@ class Engine:
         await pushes.told_live(self.database, present, self.hub.left)
 
     def _sweep(self, now: float) -> None:
-        if now - self._swept_at < SWEEP_SECONDS:
+        # Half a beat less: two beats of a second may be a hair less than two seconds apart.
+        if now - self._swept_at < SWEEP_SECONDS - self.pulse.seconds / 2:
             return
         self._swept_at = now
         self.hub.drop_idle_subscriptions()

@@ -434,6 +434,19 @@ async def test_the_subscription_goes_some_time_after_the_last_window(
     assert gone == [gitau.who.person_id]
 
 
+async def test_the_hub_is_swept_at_every_other_beat_however_they_are_rounded(
+    gitau: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, at = gitau.engine, 0.0
+    swept: list[float] = []
+    monkeypatch.setattr(engine.hub, "drop_idle_subscriptions", lambda: swept.append(at))
+    began = asyncio.get_running_loop().time() + 100
+    for beat in range(5):
+        at = began + beat - beat * 1e-9
+        engine._sweep(at)
+    assert [round(one - began) for one in swept] == [0, 2, 4]
+
+
 # -- across processes ----------------------------------------------------------------------------
 
 
