@@ -121,6 +121,24 @@ async def test_who_fell_behind_outside_of_the_buss_call_is_served_too(gateway: G
     assert sink.written.count(b"event: note") == 1
 
 
+async def test_a_full_socket_is_written_to_again_when_it_has_room_and_from_the_table(
+    gateway: Gateway,
+) -> None:
+    (harry,) = await add_people(gateway.engine.database, "harry")
+    sink = Sink()
+    connection = stream(gateway, harry, sink)
+    connection.pause_writing()
+    await note(gateway.engine, harry)
+    gateway.hub.received([(harry, message(harry, 1))])
+    await asyncio.sleep(0)
+    assert not sink.written, "nothing piles up in this process"
+    assert gateway.hub.counts["slow"] == 1
+    connection.resume_writing()
+    async with asyncio.timeout(5):
+        await sink.noted.wait()
+    assert sink.written.count(b"event: note") == 1
+
+
 async def test_an_event_is_as_good_as_a_heartbeat(gateway: Gateway) -> None:
     sink = Sink()
     connection = stream(gateway, 1, sink)
