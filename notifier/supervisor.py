@@ -9,15 +9,16 @@ new one serves before the old one drains.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
+
+from notifier.processes import ForkServer, Process, send_signal
 
 log = structlog.get_logger("notifier.supervisor")
 
@@ -37,22 +38,34 @@ EXIT_MISCONFIGURED = 3
 
 @dataclass(eq=False)
 class Slot:
-    """One place for a process. `command` gets the descriptors of its life and ready pipes."""
+    """One place for a process, which is told its `kind` and gets descriptors of its own of `fds`,
+    and of two pipes: `life`, which ends with the supervisor, and `ready`, where it says so."""
 
     name: str
-    command: Callable[[int, int], list[str]]
-    fds: tuple[int, ...]
-    process: asyncio.subprocess.Process | None = None
+    kind: str
+    fds: dict[str, int]
+    process: Process | None = None
     pause_seconds: float = RESTART_FIRST_SECONDS
     ended_abnormally: int = 0
     task: asyncio.Task[None] | None = field(default=None, repr=False)
 
 
 class Supervisor:
-    """Runs a fixed number of processes until it is told to stop."""
+    """Runs a fixed number of processes until it is told to stop.
 
-    def __init__(self, slots: list[Slot], *, drain_seconds: float) -> None:
+    `command(kind, fd)` is the command line of a fork server for processes of a kind, with the
+    descriptor of its control socket.
+    """
+
+    def __init__(
+        self,
+        slots: list[Slot],
+        command: Callable[[str, int], list[str]],
+        *,
+        drain_seconds: float,
+    ) -> None:
         self._slots = slots
+        self._command = command
         self._stop_seconds = drain_seconds + STOP_EXTRA_SECONDS
         self._stopping = asyncio.Event()
         # What our processes are told: the same as we were, so that Ctrl-C is quick for all.
@@ -60,9 +73,10 @@ class Supervisor:
         self._rolling: asyncio.Task[None] | None = None
         self._was_ready = False
         self._exit_code = 0
-        # Everything that runs, by name: those in their slots, one that is to take a slot in a
-        # rolling restart, and one that drains after it.
-        self._running: list[tuple[asyncio.subprocess.Process, str]] = []
+        # By kind the fork server of whoever is started next, and all there are: those before live
+        # on until the last of their processes has been replaced.
+        self._fork_server: dict[str, ForkServer] = {}
+        self._fork_servers: list[ForkServer] = []
         # Children hold the other end: when the supervisor is gone they notice and drain.
         self._life_read, self._life_write = os.pipe()
 
@@ -81,7 +95,7 @@ class Supervisor:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.gather(*(self._terminate(*running) for running in self._running))
+        await asyncio.gather(*(self._end(server) for server in self._fork_servers))
         os.close(self._life_write)
         os.close(self._life_read)
         return self._exit_code
@@ -94,7 +108,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         while not self._stopping.is_set():
             started = loop.time()
-            process, ready = await self._start(slot)
+            process, ready = await self._start(slot, self._server_for(slot.kind))
             slot.process = process
             if await ready:
                 self._was_ready = True
@@ -123,20 +137,29 @@ class Supervisor:
             again_in_seconds=slot.pause_seconds,
         )
 
-    async def _start(self, slot: Slot) -> tuple[asyncio.subprocess.Process, asyncio.Future[bool]]:
+    def _server_for(self, kind: str) -> ForkServer:
+        server = self._fork_server.get(kind)
+        if server is None or server.returncode is not None:
+            server = self._fork_server[kind] = self._new_server(kind)
+        return server
+
+    def _new_server(self, kind: str) -> ForkServer:
+        server = ForkServer(partial(self._command, kind))
+        self._fork_servers = [one for one in self._fork_servers if one.returncode is None]
+        self._fork_servers.append(server)
+        return server
+
+    async def _start(self, slot: Slot, server: ForkServer) -> tuple[Process, asyncio.Future[bool]]:
         """A new process for `slot`, and whether it came to serve (False: it ended first)."""
         ready_read, ready_write = os.pipe()
-        command = slot.command(self._life_read, ready_write)
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                pass_fds=(*slot.fds, self._life_read, ready_write),
-                stdin=subprocess.DEVNULL,
-            )
+            fds = slot.fds | {"life": self._life_read, "ready": ready_write}
+            process = await server.fork(slot.name, slot.kind, fds)
+        except asyncio.CancelledError:
+            os.close(ready_read)
+            raise
         finally:
             os.close(ready_write)
-        self._running = [one for one in self._running if one[0].returncode is None]
-        self._running.append((process, slot.name))
         loop = asyncio.get_running_loop()
         ready: asyncio.Future[bool] = loop.create_future()
 
@@ -159,23 +182,39 @@ class Supervisor:
 
     async def _roll(self) -> None:
         log.info("rolling_restart_begins")
+        # New ones, which find on the disk what is there now.
+        servers: dict[str, ForkServer] = {}
         for slot in self._slots:
-            if not await self._replace(slot):
+            if slot.kind not in servers:
+                servers[slot.kind] = self._new_server(slot.kind)
+            if not await self._replace(slot, servers[slot.kind]):
                 log.error("rolling_restart_given_up", process=slot.name)
-                return
-        log.info("rolling_restart_done")
+                break
+            # Not before: what does not serve takes no dead process's place.
+            self._fork_server[slot.kind] = servers[slot.kind]
+        else:
+            log.info("rolling_restart_done")
+        await self._close_idle()
 
-    async def _replace(self, slot: Slot) -> bool:
+    async def _close_idle(self) -> None:
+        """End the fork servers that have no process any more and get no other."""
+        for server in self._fork_servers:
+            if server not in self._fork_server.values() and not server.processes:
+                await server.close()
+
+    async def _replace(self, slot: Slot, server: ForkServer) -> bool:
         """Start a new process, then drain the old one. The old one stays if the new one fails."""
-        process, ready = await self._start(slot)
+        process: Process | None = None
         try:
             async with asyncio.timeout(READY_SECONDS):
+                process, ready = await self._start(slot, server)
                 serves = await ready
         except TimeoutError:
             serves = False
-        if not serves:
-            send_signal(process, signal.SIGKILL)
-            await process.wait()
+        if process is None or not serves:
+            if process is not None:
+                send_signal(process, signal.SIGKILL)
+                await process.wait()
             return False
         # Looked at only now: the old process may have died and been replaced meanwhile.
         old, old_task = slot.process, slot.task
@@ -185,17 +224,21 @@ class Supervisor:
         if old_task is not None:
             old_task.cancel()
         if old is not None:
-            await self._terminate(old, slot.name)
+            await self._terminate(old)
         return True
 
-    async def _adopt(self, slot: Slot, process: asyncio.subprocess.Process) -> None:
+    async def _adopt(self, slot: Slot, process: Process) -> None:
         code = await process.wait()
         if self._stopping.is_set() or slot.process is not process:
             return
         self._note_end(slot, process.pid, code)
         await self._keep(slot)
 
-    async def _terminate(self, process: asyncio.subprocess.Process, name: str) -> None:
+    async def _end(self, server: ForkServer) -> None:
+        await asyncio.gather(*map(self._terminate, await server.settled()))
+        await server.close()
+
+    async def _terminate(self, process: Process) -> None:
         if process.returncode is not None:
             # It ended by itself, and that was noted when it did.
             return
@@ -204,41 +247,17 @@ class Supervisor:
             async with asyncio.timeout(self._stop_seconds):
                 code = await process.wait()
         except TimeoutError:
-            log.error("process_killed", process=name, pid=process.pid)
+            log.error("process_killed", process=process.name, pid=process.pid)
             send_signal(process, signal.SIGKILL)
             await process.wait()
             self._exit_code = 1
             return
         # By the signal itself: it had not come to serve yet.
         if code not in (0, EXIT_MISCONFIGURED, -self._stop_signal):
-            log.error("process_ended_abnormally", process=name, pid=process.pid, cause=code)
+            log.error("process_ended_abnormally", process=process.name, pid=process.pid, cause=code)
             self._exit_code = 1
 
 
-def send_signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
-    """Send a signal; harmless when the process has ended.
-
-    `Process.send_signal` looks first whether it has, until Python 3.13, and so takes the exit code
-    from the watcher that waits for it and then makes one up: 255 (python/cpython issue 87744).
-    """
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, number)
-
-
-def command_for(kind: str, socket_fd: int) -> Callable[[int, int], list[str]]:
-    """The command line of a process of `kind` that serves `socket_fd`."""
-
-    def command(life_fd: int, ready_fd: int) -> list[str]:
-        return [
-            sys.executable,
-            "-m",
-            "notifier",
-            "process",
-            kind,
-            f"--socket={socket_fd}",
-            f"--life={life_fd}",
-            f"--ready={ready_fd}",
-        ]
-
-    return command
+def command_for(kind: str, control_fd: int) -> list[str]:
+    """The command line of a fork server for processes of `kind`."""
+    return [sys.executable, "-m", "notifier", "process", kind, f"--control={control_fd}"]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import sys
 import threading
 from collections.abc import Callable
+from importlib import import_module
 from typing import NoReturn
 from urllib.parse import urlsplit
 
 import click
 
-from notifier import exposition
+from notifier import exposition, fork_server
 from notifier.commands import configured
 from notifier.errors import SettingsError
 from notifier.settings import Settings
@@ -80,15 +82,13 @@ def gateway(bind: str, processes: int) -> None:
 
 def _slots(kind: str, listening: socket.socket, count: int) -> list[Slot]:
     fd = listening.detach()
-    return [
-        Slot(f"{kind}-{number}", command_for(kind, fd), (fd,)) for number in range(1, count + 1)
-    ]
+    return [Slot(f"{kind}-{number}", kind, {"socket": fd}) for number in range(1, count + 1)]
 
 
 def _supervise(slots: list[Slot], settings: Settings) -> NoReturn:
     asking = listen(settings.metrics_bind) if settings.metrics_bind else None
     watched = [] if asking is None else [_watched(slot) for slot in slots]
-    supervisor = Supervisor(slots, drain_seconds=settings.drain_seconds)
+    supervisor = Supervisor(slots, command_for, drain_seconds=settings.drain_seconds)
 
     async def supervise() -> int:
         if asking is None:
@@ -103,11 +103,8 @@ def _watched(slot: Slot) -> exposition.Watched:
     """Give the process of `slot`, and whichever follows it, a socket to tell its figures at."""
     listening = exposition.own_socket()
     address = exposition.address_of(listening)
-    fd, command = listening.detach(), slot.command
-    slot.fds = (*slot.fds, fd)
-    slot.command = lambda life, ready: [*command(life, ready), f"--metrics={fd}"]
-    door = slot.name.partition("-")[0]
-    return exposition.Watched(slot.name, door, address, lambda: slot.ended_abnormally)
+    slot.fds["metrics"] = listening.detach()
+    return exposition.Watched(slot.name, slot.kind, address, lambda: slot.ended_abnormally)
 
 
 def _addresses_for_pages(settings: Settings, bind: str, gateway_bind: str) -> dict[str, str]:
@@ -123,22 +120,21 @@ def _addresses_for_pages(settings: Settings, bind: str, gateway_bind: str) -> di
 
 @click.command(hidden=True)
 @click.argument("kind", type=click.Choice(["web", "gateway"]))
-@click.option("--socket", "socket_fd", type=int, required=True)
-@click.option("--life", "life_fd", type=int, required=True)
-@click.option("--ready", "ready_fd", type=int, required=True)
-@click.option("--metrics", "metrics_fd", type=int)
-def process(kind: str, socket_fd: int, life_fd: int, ready_fd: int, metrics_fd: int | None) -> None:
-    """One process of `serve`; the supervisor starts it."""
+@click.option("--control", "control_fd", type=int, required=True)
+def process(kind: str, control_fd: int) -> None:
+    """A fork server for processes of one kind, and each of them; the supervisor starts it."""
+    door = import_module(f"notifier.{kind}_process")
+    gc.collect()
+    # What is there now stays, and whoever looks for garbage would write on it: each process would
+    # get a copy of its own.
+    gc.freeze()
+    order = fork_server.serve(socket.socket(fileno=control_fd))
+    if order is None:
+        return
     settings = configured()
-    threading.Thread(target=_end_with, args=(life_fd,), daemon=True).start()
-    if kind == "web":
-        from notifier import web_process
-
-        web_process.run(settings, socket_fd, _say_ready(ready_fd), metrics_fd)
-    else:
-        from notifier import gateway_process
-
-        gateway_process.run(settings, socket_fd, _say_ready(ready_fd), metrics_fd)
+    fds = order.fds
+    threading.Thread(target=_end_with, args=(fds["life"],), daemon=True).start()
+    door.run(settings, fds["socket"], _say_ready(fds["ready"]), fds.get("metrics"))
 
 
 def _say_ready(fd: int) -> Callable[[], None]:

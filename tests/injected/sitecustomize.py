@@ -47,7 +47,12 @@ def follow_clock(file: Path) -> None:
                     off = wanted
             threading.Event().wait(LOOK_SECONDS)
 
-    threading.Thread(target=follow, daemon=True).start()
+    def start() -> None:
+        threading.Thread(target=follow, daemon=True).start()
+
+    start()
+    # A fork copies the clock and not the thread.
+    os.register_at_fork(after_in_child=start)
 
 
 if _flag := os.environ.get("NOTIFIER_TESTS_DIE_AFTER_COMMIT"):

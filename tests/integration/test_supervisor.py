@@ -47,6 +47,12 @@ class Family(Program):
         return [int(line.split()[0]) for line in lines]
 
     @property
+    def fork_servers(self) -> list[int]:
+        """Of every child that ever began, in order, whose child it was."""
+        lines = (self.folder / "started").read_text().splitlines()
+        return [int(line.split()[1]) for line in lines]
+
+    @property
     def living(self) -> list[int]:
         return [pid for pid in self.started if lives(pid)]
 
@@ -200,6 +206,101 @@ async def test_one_that_dies_while_its_replacement_starts_leaves_no_extra_proces
     await until(lambda: len(family.living) == 1, "one place, one process")
     assert await family.stop() == 0
     assert family.living == []
+
+
+async def test_siblings_are_forked_by_one_and_a_new_version_by_another(begin: Begin) -> None:
+    family = await begin(2)
+    (victim, _), (server, _) = family.started, family.fork_servers
+    os.kill(victim, signal.SIGKILL)
+    await family.ready(3)
+    assert family.fork_servers == [server] * 3
+    family.signal(signal.SIGHUP)
+    await until(lambda: family.says("rolling_restart_done"), "all are replaced")
+    *_, new, newest = family.fork_servers
+    assert new == newest != server
+    await until(lambda: not lives(server), "nobody needs it any more")
+    assert await family.stop() == 0
+    assert not lives(new)
+
+
+async def test_a_forked_process_has_what_is_its_own_and_nothing_of_its_siblings(
+    begin: Begin,
+) -> None:
+    family = await begin(3)
+    for pid in family.started:
+        found = {int(fd) for fd in (family.folder / f"open-{pid}").read_text().split()}
+        # Life, ready, and the listing itself.
+        assert len(found - {0, 1, 2}) == 3, found
+
+
+async def test_when_a_fork_server_is_killed_others_take_the_places_of_its_processes(
+    begin: Begin,
+) -> None:
+    family = await begin(2)
+    old, (server, _) = family.started, family.fork_servers
+    os.kill(server, signal.SIGKILL)
+    await until(lambda: len(family.started) == 4, "others begin", 2 * REPLACED_SECONDS)
+    await family.ready(4)
+    assert family.says("fork_server_ended") == 1
+    await until(lambda: not set(old) & set(family.living), "the old ones go")
+    assert len(family.living) == 2
+    assert await family.stop() == 0
+    assert family.living == []
+
+
+async def test_a_version_that_does_not_load_replaces_nobody_not_even_who_dies(
+    begin: Begin,
+) -> None:
+    family = await begin(2)
+    old = family.started
+    broken = family.folder / "broken"
+    broken.touch()
+    family.signal(signal.SIGHUP)
+    await until(lambda: family.says("rolling_restart_given_up"), "it is given up")
+    assert family.living == old
+    os.kill(old[0], signal.SIGKILL)
+    await family.ready(3)
+    assert len(family.living) == 2
+    broken.unlink()
+    family.signal(signal.SIGHUP)
+    await until(lambda: family.says("rolling_restart_done"), "and once it loads, all are replaced")
+    assert await family.stop() == 0
+
+
+async def test_a_version_that_never_loads_is_tried_again_with_growing_pauses(
+    begin: Begin, tmp_path: Path
+) -> None:
+    (tmp_path / "broken").touch()
+    family = await begin(1, "unborn")
+    await until(lambda: family.says("again_in_seconds") >= 3, "it is tried again")
+    pauses = re.findall(r"again_in_seconds=([0-9.]+)", family.output())
+    assert pauses[:3] == ["0.1", "0.2", "0.4"]
+    family.behave("good")
+    (tmp_path / "broken").unlink()
+    await family.ready(1)
+    assert await family.stop() == 0
+
+
+async def test_a_machine_without_place_for_a_process_does_not_end_the_others(
+    begin: Begin,
+) -> None:
+    family = await begin(2)
+    (victim, other), (server, _) = family.started, family.fork_servers
+    (family.folder / "crowded").touch()
+    os.kill(victim, signal.SIGKILL)
+    await until(lambda: family.says("exit code 71"), "it is refused")
+    assert family.living == [other]
+    (family.folder / "crowded").unlink()
+    await family.ready(3)
+    assert family.fork_servers == [server] * 3
+
+
+async def test_stopped_while_it_loads_it_ends_at_once(begin: Begin, tmp_path: Path) -> None:
+    (tmp_path / "heavy").touch()
+    family = await begin(1, "unborn")
+    await until(lambda: (tmp_path / "loads").exists(), "it loads")
+    assert await family.stop() == 0
+    assert "Traceback" not in family.output()
 
 
 async def test_when_the_supervisor_is_killed_its_processes_go_too(begin: Begin) -> None:

@@ -27,7 +27,7 @@ hub engine seen stream drain health exporter pusher telling
 seed
 web
 gateway_answers gateway_request gateway_arrivals gateway_connection gateway
-sockets supervisor exposition
+sockets fork_server processes supervisor exposition
 early_answers web_http1
 app web_server web_process gateway_process asgi doctor loadtest readings commands cli __main__
 """
