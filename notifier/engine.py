@@ -53,9 +53,9 @@ RECONCILE_GRACE_SECONDS = 0.5
 # Streams of one portion of a reconcile: about a millisecond of this process's time.
 RECONCILE_PORTION = 200
 SWEEP_SECONDS = 2.0
-# Beats of the pulse in a heartbeat's period, where that is so short that a second would be late;
-# and what is too often for anybody.
-PULSES_PER_HEARTBEAT = 5
+# Beats of the pulse between two heartbeats, or looks of reconcile, where that is so short that a
+# second would be late; and what is too often for anybody.
+PULSES_PER_PERIOD = 5
 PULSE_LEAST_SECONDS = 0.05
 PRUNE_SECONDS = 3600.0
 # Looks of every process in the time after which a push is due.
@@ -73,7 +73,8 @@ class Engine:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.database = Database(settings)
-        pulse_seconds = max(PULSE_LEAST_SECONDS, settings.heartbeat_seconds / PULSES_PER_HEARTBEAT)
+        period = min(settings.heartbeat_seconds, settings.reconcile_seconds)
+        pulse_seconds = max(PULSE_LEAST_SECONDS, period / PULSES_PER_PERIOD)
         self.pulse = Pulse(min(PULSE_SECONDS, pulse_seconds))
         self.bus: Bus = (
             RedisBus(
@@ -238,7 +239,7 @@ class Engine:
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         pause = seconds
         while True:
-            await asyncio.sleep(pause * random.uniform(1 - 2 * JITTER, 1))
+            await self.pulse.wait(pause * random.uniform(1 - 2 * JITTER, 1))
             pause = seconds
             try:
                 await work()

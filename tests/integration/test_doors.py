@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.conftest import Guests
 from tests.doors import DOOR_NAMES, Door, Doors, Recording, recorded
 from tests.patience import until
 from tests.person import Person, Stream
+from tests.proc import told
 from tests.wire import wire
 
 AT_ONCE = 60
@@ -287,3 +289,17 @@ async def test_a_waiting_stream_and_a_live_event_cost_no_query(door: Door, guest
         listened_to = await cost_of_sending_to(gitau)
         await stream.count(SENDS)
     assert listened_to <= alone + RECONCILE_QUERIES
+
+
+async def test_the_gateway_waits_without_a_clock_of_its_loop(guests: Guests, doors: Doors) -> None:
+    (harry,) = await guests("harry")
+    async with doors.gateway.visitor(harry).stream():
+        await doors.gateway.live(1)
+
+        def waits_for_ever() -> bool:
+            # What the kernel is asked for at this moment (proc_pid_syscall(5)): epoll_pwait, whose
+            # fourth argument is after how many milliseconds it returns at the latest.
+            called = told(Path(f"/proc/{doors.gateway.pid}/syscall")).split()
+            return len(called) > 4 and int(called[4], 16) & 0xFFFFFFFF == 0xFFFFFFFF
+
+        await until(waits_for_ever, "nothing but the kernel's timer wakes it")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from unittest import mock
 
 import pytest
 
@@ -63,6 +64,48 @@ async def test_what_was_stopped_is_not_called_and_without_work_nothing_wakes() -
     pulse.each(called.append)
     await beat(pulse)
     assert len(called) == 2, "and it begins again"
+
+
+async def test_who_waits_is_woken_by_the_last_beat_before_it_would_be_late() -> None:
+    loop, pulse = asyncio.get_running_loop(), Pulse(0.05)
+    began = loop.time()
+    await pulse.wait(0.2)
+    assert loop.time() - began > 0.14
+    # Less than to the next beat: that one, for there is none before.
+    await pulse.wait(0.001)
+    assert pulse._timer is None, "and without anybody nothing wakes"
+
+
+async def test_who_waits_no_longer_is_forgotten() -> None:
+    pulse = Pulse(OFTEN_SECONDS)
+    waiting = asyncio.create_task(pulse.wait(60))
+    await asyncio.sleep(0)
+    assert len(pulse._waiting) == 1
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert pulse._waiting == []
+    assert pulse._timer is None
+
+
+async def test_the_loop_has_no_timer_while_it_beats() -> None:
+    loop, pulse, waits = asyncio.get_running_loop(), Pulse(OFTEN_SECONDS), list[float | None]()
+    selector = loop._selector  # type: ignore[attr-defined]
+    select, over = selector.select, asyncio.Event()
+
+    def noting(timeout: float | None) -> object:
+        waits.append(timeout)
+        return select(timeout)
+
+    def look(_now: float) -> None:
+        if len(waits) > 5:
+            over.set()
+
+    with mock.patch.object(selector, "select", noting):
+        pulse.each(look)
+        await over.wait()
+    # 0 where something is to be done at once, a time where there is a timer.
+    assert None in waits
+    assert [wait for wait in waits if wait] == []
 
 
 async def test_it_tells_how_late_the_process_gets_to_its_work() -> None:
