@@ -23,10 +23,11 @@ from notifier.supervisor import Slot, Supervisor
 
 def child(folder: Path, fds: Mapping[str, int]) -> None:
     """Its behaviour is what the file says at its start; "slow" is ready once a file `go` is
-    there."""
+    there, "plain" has no signal handlers."""
     how = (folder / "behaviour").read_text()
-    stubborn = how == "stubborn"
-    signal.signal(signal.SIGTERM, signal.SIG_IGN if stubborn else lambda *_: sys.exit(0))
+    if how != "plain":
+        stubborn = how == "stubborn"
+        signal.signal(signal.SIGTERM, signal.SIG_IGN if stubborn else lambda *_: sys.exit(0))
     with (folder / "started").open("a") as started:
         started.write(f"{os.getpid()} {os.getppid()} {how}\n")
     (folder / f"open-{os.getpid()}").write_text(

@@ -112,6 +112,15 @@ async def test_a_process_that_does_not_go_is_killed_and_the_exit_says_so(begin: 
     assert family.says("process_killed") == 1
 
 
+async def test_a_process_without_handlers_of_its_own_goes_too(begin: Begin) -> None:
+    # Its fork server ignores what ends a process; what it forks must not, from its first moment on.
+    family = await begin(1, "plain")
+    await family.ready(1)
+    assert await family.stop() == 0
+    assert family.living == []
+    assert family.says("process_killed") == 0
+
+
 async def test_a_process_that_dies_at_once_is_tried_again_with_growing_pauses(
     begin: Begin,
 ) -> None:
@@ -306,8 +315,10 @@ async def test_stopped_while_it_loads_it_ends_at_once(begin: Begin, tmp_path: Pa
 async def test_when_the_supervisor_is_killed_its_processes_go_too(begin: Begin) -> None:
     family = await begin(2)
     assert len(family.living) == 2
+    (server, _) = family.fork_servers
     family.signal(signal.SIGKILL)
     await until(lambda: not family.living, "they notice")
+    await until(lambda: not lives(server), "and so does the one that forked them")
 
 
 async def test_a_real_server_answers_through_all_of_it(serve: Serve, people: People) -> None:
