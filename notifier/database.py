@@ -208,6 +208,9 @@ def _engine(settings: Settings) -> AsyncEngine:
             # A database that restarted has cut its connections: notice before using one.
             pool_pre_ping=True,
             connect_args={
+                # A prepared statement stays while it is used enough. To forget it after some time
+                # takes a timer, and a loop that has one starts a clock for each of its waits.
+                "max_cached_statement_lifetime": 0,
                 "timeout": seconds,
                 "command_timeout": seconds,
                 # A process that was cut off in the middle of a transaction must not keep its
