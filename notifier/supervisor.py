@@ -184,17 +184,21 @@ class Supervisor:
         log.info("rolling_restart_begins")
         # New ones, which find on the disk what is there now.
         servers: dict[str, ForkServer] = {}
+        given_up = None
         for slot in self._slots:
             if slot.kind not in servers:
                 servers[slot.kind] = self._new_server(slot.kind)
             if not await self._replace(slot, servers[slot.kind]):
-                log.error("rolling_restart_given_up", process=slot.name)
+                given_up = slot
                 break
             # Not before: what does not serve takes no dead process's place.
             self._fork_server[slot.kind] = servers[slot.kind]
-        else:
-            log.info("rolling_restart_done")
         await self._close_idle()
+        # At the very end: whoever reads it may ask for another at once.
+        if given_up is None:
+            log.info("rolling_restart_done")
+        else:
+            log.error("rolling_restart_given_up", process=given_up.name)
 
     async def _close_idle(self) -> None:
         """End the fork servers that have no process any more and get no other."""
