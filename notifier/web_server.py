@@ -13,6 +13,7 @@ of it, and is pinned.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -82,7 +83,10 @@ class Connection(TCPServer):
             # As hypercorn does: the connection is gone.
             pass
         finally:
-            await self._close()
+            # Whoever did not acknowledge for long (ETIMEDOUT) is as gone as one that hung up, which
+            # is what hypercorn expects here.
+            with contextlib.suppress(TimeoutError):
+                await self._close()
 
     async def protocol_send(self, event: Event) -> None:
         if isinstance(event, RawData):
@@ -100,7 +104,7 @@ class Connection(TCPServer):
         try:
             self.writer.write(data)
             await self.writer.drain()
-        except (ConnectionError, RuntimeError):
+        except (ConnectionError, TimeoutError, RuntimeError):
             await self.protocol.handle(Closed())
 
     def _watch(self) -> None:
