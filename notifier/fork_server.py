@@ -59,7 +59,7 @@ def serve(control: socket.socket) -> Order | None:
                 poll.unregister(fd)
                 _bury(control, fd, pids.pop(fd))
                 continue
-            data, fds, _, _ = socket.recv_fds(control, MESSAGE_MAX_BYTES, FDS_MOST)
+            data, fds = _hear(control)
             if not data:
                 return None
             if (pid := _fork()) == 0:
@@ -100,6 +100,16 @@ def _fork() -> int | None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     return pid
+
+
+def _hear(control: socket.socket) -> tuple[bytes, list[int]]:
+    """An order and its descriptors; b"" when the supervisor has gone."""
+    try:
+        data, fds, _, _ = socket.recv_fds(control, MESSAGE_MAX_BYTES, FDS_MOST)
+    except ConnectionResetError:
+        # It was killed and had not read all that it was told.
+        return b"", []
+    return data, fds
 
 
 def _tell(control: socket.socket, *what: str | int) -> None:

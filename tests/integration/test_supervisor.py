@@ -6,7 +6,9 @@ import asyncio
 import json
 import os
 import re
+import select
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -319,6 +321,23 @@ async def test_when_the_supervisor_is_killed_its_processes_go_too(begin: Begin) 
     family.signal(signal.SIGKILL)
     await until(lambda: not family.living, "they notice")
     await until(lambda: not lives(server), "and so does the one that forked them")
+
+
+async def test_a_fork_server_whose_supervisor_left_without_reading_ends_without_a_fault() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    program = "import sys, socket; from notifier.fork_server import serve"
+    program += "; serve(socket.socket(fileno=int(sys.argv[1])))"
+    fd = theirs.fileno()
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, str(fd), pass_fds=(fd,), stderr=asyncio.subprocess.PIPE
+    )
+    theirs.close()
+    # It has said that it is ready, which nobody reads: for the other end that is a reset.
+    ours.setblocking(False)
+    await until(lambda: select.select([ours], [], [], 0)[0], "it is ready")
+    ours.close()
+    _, said = await server.communicate()
+    assert (server.returncode, said) == (0, b"")
 
 
 async def test_a_real_server_answers_through_all_of_it(serve: Serve, people: People) -> None:
