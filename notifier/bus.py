@@ -11,12 +11,14 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
+from notifier.audience import Audience
+
 
 class Receiver(Protocol):
     """Who hears a bus: the hub."""
 
-    def received(self, messages: Sequence[tuple[int, bytes]]) -> None:
-        """Messages came in together, each for a recipient. Must not wait and must not raise."""
+    def received(self, messages: Sequence[tuple[Audience, bytes]]) -> None:
+        """Messages came in together, each for an audience. Must not wait and must not raise."""
 
     def gap(self) -> None:
         """Messages may have been missed: everybody is behind."""
@@ -34,8 +36,8 @@ class Bus(Protocol):
     def publish(self, recipient_id: int, message: bytes) -> None:
         """Queue `message` for every process that subscribed; never waits, never raises."""
 
-    def subscribe(self, recipient_id: int) -> asyncio.Future[float] | None:
-        """Hear a recipient's messages from now on.
+    def subscribe(self, audience: Audience) -> asyncio.Future[float] | None:
+        """Hear the messages of an audience's recipient from now on, and bring it with each.
 
         The future is done when the subscription is confirmed, or when the bus cannot confirm
         it now (it says `gap()` once it can); its result is the loop's time then. None means that
@@ -69,7 +71,7 @@ class MemoryBus:
 
     def __init__(self) -> None:
         self._receiver: Receiver | None = None
-        self._subscribed: set[int] = set()
+        self._audiences: dict[int, Audience] = {}
         self._published = 0
 
     async def start(self, receiver: Receiver) -> None:
@@ -80,18 +82,19 @@ class MemoryBus:
 
     def publish(self, recipient_id: int, message: bytes) -> None:
         self._published += 1
-        if self._receiver is not None and recipient_id in self._subscribed:
-            self._receiver.received([(recipient_id, message)])
+        audience = self._audiences.get(recipient_id)
+        if self._receiver is not None and audience is not None:
+            self._receiver.received([(audience, message)])
 
-    def subscribe(self, recipient_id: int) -> asyncio.Future[float] | None:
-        self._subscribed.add(recipient_id)
+    def subscribe(self, audience: Audience) -> asyncio.Future[float] | None:
+        self._audiences[audience.recipient_id] = audience
         return None
 
     async def settle(self, seconds: float) -> None:
         pass
 
     def unsubscribe(self, recipient_id: int) -> None:
-        self._subscribed.discard(recipient_id)
+        self._audiences.pop(recipient_id, None)
 
     def counts(self) -> dict[str, int]:
         return {"published": self._published}

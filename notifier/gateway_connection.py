@@ -124,7 +124,7 @@ class Connection(OneRequest):
         assert transport is not None
         given = wanted.last_event_id or query_value(wanted.query, "last_event_id")
         cursor = sse.parse_cursor(given)
-        subscriber = Subscriber(person_id, 0, cursor, gateway.ring_for(self), transport.write)
+        subscriber = Subscriber(person_id, 0, cursor, gateway.ring_for(self), transport)
         self._subscriber = subscriber
         # The look-up is its first read; until it is back nothing else may read.
         self._reading = True

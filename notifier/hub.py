@@ -1,4 +1,4 @@
-"""This process's subscribers, by recipient: a dictionary, and the subscriptions it stands for.
+"""This process's audiences, by recipient: a dictionary, and the subscriptions it stands for.
 
 Plain calls on one event loop: there is no `await` between looking at the dictionary and
 changing it. One bus subscription per connected recipient, dropped some seconds after the last
@@ -14,6 +14,7 @@ from time import time
 
 import structlog
 
+from notifier.audience import Audience
 from notifier.bus import Bus
 from notifier.endings import Endings
 from notifier.events import (
@@ -38,10 +39,10 @@ class Hub:
     def __init__(self, bus: Bus, *, streams_per_person: int) -> None:
         self._bus = bus
         self._streams_per_person = streams_per_person
-        # A tuple holds a person's one or two streams in a fraction of a set's memory.
-        self._subscribers: dict[int, tuple[Subscriber, ...]] = {}
-        # Recipients without streams: when their subscription goes (loop time), and the cursor of
-        # their last stream.
+        # Of everybody whom the bus is asked to hear.
+        self._audiences: dict[int, Audience] = {}
+        # Those of them without streams: when their subscription goes (loop time), and the cursor
+        # of their last stream.
         self._leaving: dict[int, tuple[float, int]] = {}
         self.counts: Counter[str] = Counter()
         # The loop's time as a door last read it, for streams that are written to at once. It is
@@ -55,36 +56,36 @@ class Hub:
 
     def has_room(self, recipient_id: int) -> bool:
         """Whether a person may open one more stream in this process."""
-        return len(self._subscribers.get(recipient_id, ())) < self._streams_per_person
+        audience = self._audiences.get(recipient_id)
+        return audience is None or len(audience.subscribers) < self._streams_per_person
 
     def join(self, subscriber: Subscriber) -> asyncio.Future[float] | None:
         """Take a stream in. Only once the returned future is done (None: at once) may its
         backlog be read: what commits later than that is heard."""
         recipient_id = subscriber.recipient_id
-        self._subscribers[recipient_id] = (
-            *self._subscribers.get(recipient_id, ()),
-            subscriber,
-        )
+        audience = self._audiences.get(recipient_id)
+        if audience is None:
+            audience = self._audiences[recipient_id] = Audience(recipient_id)
+        audience.subscribers = (*audience.subscribers, subscriber)
         self.streams += 1
         subscriber.began_at = time()
         self._leaving.pop(recipient_id, None)
-        return self._bus.subscribe(recipient_id)
+        return self._bus.subscribe(audience)
 
     def leave(self, subscriber: Subscriber) -> None:
         """Let a stream go; harmless when it is gone already."""
         recipient_id = subscriber.recipient_id
-        present = self._subscribers.get(recipient_id, ())
-        rest = tuple(other for other in present if other is not subscriber)
-        if len(rest) == len(present):
+        audience = self._audiences.get(recipient_id)
+        if audience is None or subscriber not in audience.subscribers:
             return
+        rest = tuple(other for other in audience.subscribers if other is not subscriber)
+        audience.subscribers = rest
         self.streams -= 1
         if subscriber.sign_in_id:
             # One without was refused before it began.
             self.endings.ended(subscriber, time())
         if rest:
-            self._subscribers[recipient_id] = rest
             return
-        del self._subscribers[recipient_id]
         at = asyncio.get_running_loop().time() + LINGER_SECONDS
         self._leaving[recipient_id] = at, subscriber.cursor or 0
 
@@ -97,24 +98,24 @@ class Hub:
             recipient_id, (at, _) = next(iter(self._leaving.items()))
             if at > now:
                 return
-            del self._leaving[recipient_id]
+            del self._leaving[recipient_id], self._audiences[recipient_id]
             self._bus.unsubscribe(recipient_id)
 
     # -- the bus's receiver ----------------------------------------------------------------
 
-    def received(self, messages: Sequence[tuple[int, bytes]]) -> None:
-        """Offer what came in to every stream of its recipient; garbage is dropped, counted."""
+    def received(self, messages: Sequence[tuple[Audience, bytes]]) -> None:
+        """Offer what came in to every stream of its audience; garbage is dropped, counted."""
         # Written when all is offered: a system call leaves the core's caches full of the kernel's
         # things, and code that runs again after one is slow.
         ready: list[tuple[Subscriber, bytes]] = []
-        for recipient_id, message in messages:
-            subscribers = self._subscribers.get(recipient_id)
-            if subscribers is None:
+        for audience, message in messages:
+            subscribers = audience.subscribers
+            if not subscribers:
                 self.counts["nobody"] += 1
                 continue
             sequence = event_alone(message)
             if not sequence:
-                self._offer_each(subscribers, recipient_id, message, ready)
+                self._offer_each(audience, message, ready)
                 continue
             # The common way, with as few steps as there can be: thousands come a second.
             for subscriber in subscribers:
@@ -131,8 +132,8 @@ class Hub:
         for subscriber, frame in ready:
             subscriber.spoke_at = now
             try:
-                # A door that has none is never ready.
-                subscriber.write(frame)  # type: ignore[misc]
+                # Who has none is never ready.
+                subscriber.sink.write(frame)  # type: ignore[union-attr]
             except Exception:
                 # Its browser comes back with its own cursor, and no other is concerned.
                 log.exception("stream_failed", recipient_id=subscriber.recipient_id)
@@ -140,15 +141,12 @@ class Hub:
         self.wrote(len(ready), ready[0][1])
 
     def _offer_each(
-        self,
-        subscribers: tuple[Subscriber, ...],
-        recipient_id: int,
-        message: bytes,
-        ready: list[tuple[Subscriber, bytes]],
+        self, audience: Audience, message: bytes, ready: list[tuple[Subscriber, bytes]]
     ) -> None:
         """Offer everything in a message, whatever it is."""
+        subscribers = audience.subscribers
         try:
-            heard = from_bus(recipient_id, message)
+            heard = from_bus(audience.recipient_id, message)
         except ValueError as error:
             self._garbage(error)
             return
@@ -205,13 +203,13 @@ class Hub:
     # -- for reconcile, drain and the metrics ----------------------------------------------
 
     def __iter__(self) -> Iterator[Subscriber]:
-        for subscribers in list(self._subscribers.values()):
-            yield from subscribers
+        for audience in list(self._audiences.values()):
+            yield from audience.subscribers
 
     @property
     def recipients(self) -> int:
         """How many people have a stream here."""
-        return len(self._subscribers)
+        return len(self._audiences) - len(self._leaving)
 
     @property
     def left(self) -> dict[int, int]:

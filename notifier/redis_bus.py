@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine, Sequence
 import structlog
 from redis.exceptions import RedisError
 
+from notifier.audience import Audience
 from notifier.bus import Receiver
 from notifier.pulse import Pulse
 from notifier.redis_addresses import Kind, RedisAddress
@@ -43,10 +44,10 @@ class RedisBus:
         self._prefix = f"{prefix}:".encode()
         self._receiver: Receiver | None = None
         # The receiver's own, without a function of ours in between (see `Gateway.ring_for`).
-        self.heard: Callable[[Sequence[tuple[int, bytes]]], None] = _nobody
+        self.heard: Callable[[Sequence[tuple[Audience, bytes]]], None] = _nobody
         self._nodes: dict[Node, RedisNode] = {}
         # Channels that no node has at the moment, and messages that a node has sent back.
-        self._homeless: dict[bytes, int] = {}
+        self._homeless: dict[bytes, Audience] = {}
         self._returned: list[Message] = []
         self._old = asyncio.Event()
         self._trouble = ""
@@ -75,14 +76,14 @@ class RedisBus:
     def publish(self, recipient_id: int, message: bytes) -> None:
         self._publish((self._channel(recipient_id), message))
 
-    def subscribe(self, recipient_id: int) -> asyncio.Future[float] | None:
-        channel = self._channel(recipient_id)
+    def subscribe(self, audience: Audience) -> asyncio.Future[float] | None:
+        channel = self._channel(audience.recipient_id)
         node = self._home(channel)
         if node is None:
             # Everybody is behind once it has found a node.
-            self._homeless[channel] = recipient_id
+            self._homeless[channel] = audience
             return None
-        return node.subscriptions.add(channel, recipient_id)
+        return node.subscriptions.add(channel, audience)
 
     async def settle(self, seconds: float) -> None:
         newest = [node.subscriptions.send() for node in self._nodes.values()]
@@ -116,8 +117,8 @@ class RedisBus:
     def lost(self) -> None:
         self._old.set()
 
-    def moved_away(self, channel: bytes, recipient_id: int) -> None:
-        self._homeless[channel] = recipient_id
+    def moved_away(self, channel: bytes, audience: Audience) -> None:
+        self._homeless[channel] = audience
         self._old.set()
 
     def undelivered(self, messages: list[Message]) -> None:
@@ -127,9 +128,9 @@ class RedisBus:
         for channel, data in messages:
             node = self._home(channel)
             channels = self._homeless if node is None else node.subscriptions.channels
-            recipient_id = channels.get(channel)
-            if recipient_id is not None:
-                ours.append((recipient_id, data))
+            audience = channels.get(channel)
+            if audience is not None:
+                ours.append((audience, data))
         self.heard(ours)
 
     def misdirected(self, messages: list[Message]) -> None:
@@ -189,7 +190,7 @@ class RedisBus:
         if changed or not self._nodes:
             self._change_nodes()
         homeless, self._homeless = self._homeless, {}
-        waiting = [self.subscribe(recipient_id) for recipient_id in homeless.values()]
+        waiting = [self.subscribe(audience) for audience in homeless.values()]
         confirmations = [future for future in waiting if future is not None]
         if confirmations:
             self._spawn(self._gap_after(confirmations))
@@ -209,17 +210,17 @@ class RedisBus:
             self._returned += node.publisher.take()
             self._spawn(node.stop())
         for address, node in self._nodes.items():
-            for channel, recipient_id in list(node.subscriptions.channels.items()):
+            for channel, audience in list(node.subscriptions.channels.items()):
                 if self._servers.node_of(channel) != address:
                     node.subscriptions.remove(channel)
-                    self._homeless[channel] = recipient_id
+                    self._homeless[channel] = audience
 
     async def _gap_after(self, confirmations: list[asyncio.Future[float]]) -> None:
         await asyncio.gather(*confirmations)
         self.gap()
 
 
-def _nobody(messages: Sequence[tuple[int, bytes]]) -> None:
+def _nobody(messages: Sequence[tuple[Audience, bytes]]) -> None:
     """Nobody listens yet, or any more."""
 
 

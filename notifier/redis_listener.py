@@ -15,6 +15,7 @@ from typing import Any, cast
 import hiredis
 from redis.asyncio.connection import AbstractConnection
 
+from notifier.audience import Audience
 from notifier.redis_addresses import closed
 
 # Channels of one SUBSCRIBE: keeps a single command well under a megabyte.
@@ -25,7 +26,7 @@ class RedisListener(asyncio.Protocol):
     """Hears channels on one connection; `sharded` for a cluster's, which are each on a node.
 
     `channels` tells at any time whose each channel is. `messages(messages)` is called with what
-    came in together, each `(recipient, data)`, `others(channel)` for a message on a channel that
+    came in together, each `(audience, data)`, `others(channel)` for a message on a channel that
     is nobody's, `confirmed(channel)` for each subscription that Redis confirmed, `moved(what)`
     when a channel (or, as a number, the slot of some that were asked for) is heard on another
     node from now on, and `lost(reason)` once when the connection is over. None of them may wait
@@ -34,8 +35,8 @@ class RedisListener(asyncio.Protocol):
 
     def __init__(
         self,
-        channels: Mapping[bytes, int],
-        messages: Callable[[list[tuple[int, bytes]]], None],
+        channels: Mapping[bytes, Audience],
+        messages: Callable[[list[tuple[Audience, bytes]]], None],
         others: Callable[[bytes], None],
         confirmed: Callable[[bytes], None],
         moved: Callable[[bytes | int], None],
@@ -116,16 +117,16 @@ class RedisListener(asyncio.Protocol):
         self.heard = True
         reader, kind, channels = self._reader, self._kind, self._channels
         # Thousands a second are messages: no call of ours for each of them.
-        messages: list[tuple[int, bytes]] = []
+        messages: list[tuple[Audience, bytes]] = []
         try:
             reader.feed(data)
             while (reply := reader.gets()) is not False:
                 if type(reply) is list and reply[0] == kind and len(reply) == 3:
-                    recipient_id = channels.get(reply[1])
-                    if recipient_id is None:
+                    audience = channels.get(reply[1])
+                    if audience is None:
                         self._others(reply[1])
                     else:
-                        messages.append((recipient_id, reply[2]))
+                        messages.append((audience, reply[2]))
                     continue
                 if messages:
                     # In the order in which Redis said it all.

@@ -20,6 +20,7 @@ import structlog
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
+from notifier.audience import Audience
 from notifier.pulse import Pulse
 from notifier.redis_listener import RedisListener
 from notifier.redis_publisher import (
@@ -45,8 +46,8 @@ class Owner(Protocol):
     """Who is told by a node: the bus. Nothing here may wait or raise."""
 
     @property
-    def heard(self) -> Callable[[Sequence[tuple[int, bytes]]], None]:
-        """Called with messages that came in together, each for a recipient."""
+    def heard(self) -> Callable[[Sequence[tuple[Audience, bytes]]], None]:
+        """Called with messages that came in together, each for an audience."""
 
     def gap(self) -> None:
         """Messages may have been missed."""
@@ -54,7 +55,7 @@ class Owner(Protocol):
     def lost(self) -> None:
         """The node does not answer: things may live elsewhere now."""
 
-    def moved_away(self, channel: bytes, recipient_id: int) -> None:
+    def moved_away(self, channel: bytes, audience: Audience) -> None:
         """A channel is not here any more, and nobody is subscribed to it now."""
 
     def undelivered(self, messages: list[Message]) -> None:
@@ -134,9 +135,9 @@ class RedisNode:
         """A channel has left this node, or those of a slot that we asked for are not here."""
         gone = self.subscriptions.asked_in(what) if isinstance(what, int) else [what]
         for channel in gone:
-            recipient_id = self.subscriptions.forget(channel)
-            if recipient_id is not None:
-                self._owner.moved_away(channel, recipient_id)
+            audience = self.subscriptions.forget(channel)
+            if audience is not None:
+                self._owner.moved_away(channel, audience)
             elif channel == self._canary:
                 self._on_lost("the canary's slot has moved to another node")
 

@@ -9,6 +9,7 @@ import asyncio
 
 from redis.crc import key_slot
 
+from notifier.audience import Audience
 from notifier.redis_listener import RedisListener
 
 # How long a subscription waits for others, unless somebody has them sent before (`send`): a trip
@@ -20,8 +21,8 @@ class Subscriptions:
     """The channels of one node, through every reconnect."""
 
     def __init__(self) -> None:
-        # Recipient by channel: what holds, whatever Redis has heard of it by now.
-        self.channels: dict[bytes, int] = {}
+        # Audience by channel: what holds, whatever Redis has heard of it by now.
+        self.channels: dict[bytes, Audience] = {}
         self._unconfirmed: dict[bytes, asyncio.Future[float]] = {}
         self._to_subscribe: list[bytes] = []
         self._to_unsubscribe: list[bytes] = []
@@ -30,11 +31,12 @@ class Subscriptions:
         # Kept, because Python 3.11 asks the kernel which process this is whenever it is asked.
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def add(self, channel: bytes, recipient_id: int) -> asyncio.Future[float] | None:
+    def add(self, channel: bytes, audience: Audience) -> asyncio.Future[float] | None:
         """As `Bus.subscribe`."""
-        if channel in self.channels:
+        known = channel in self.channels
+        self.channels[channel] = audience
+        if known:
             return self._unconfirmed.get(channel)
-        self.channels[channel] = recipient_id
         if self._listener is None or self._loop is None:
             # The reconnect subscribes to it, and then everybody is behind.
             return None
@@ -48,7 +50,7 @@ class Subscriptions:
         if self.forget(channel) is not None and self._listener is not None:
             self._soon(self._to_unsubscribe, channel)
 
-    def forget(self, channel: bytes) -> int | None:
+    def forget(self, channel: bytes) -> Audience | None:
         """It is not here any more; whose it was. Who waits for it waits no longer."""
         self.confirmed(channel)
         return self.channels.pop(channel, None)

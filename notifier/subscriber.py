@@ -20,6 +20,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from notifier.events import SEQUENCE_MAX, Signal
+from notifier.sink import NOWHERE, Sink
 
 # Events of one stream that wait for its socket. A browser that lags by more reads the table
 # instead, which drops what was replaced meanwhile; 32 is far above what a burst to one person is.
@@ -74,9 +75,9 @@ class Subscriber:
     cursor yet and begins with the present state. `ring` is called, without arguments, whenever
     there is something new to do for the door; it must not wait and must not raise.
 
-    A door that can write at any moment needs no mailbox and no ring: it gives `write`, which
-    takes bytes and must not wait. What is offered then is `READY`: the cursor has moved, and who
-    offered it calls `write` with it, in the order of the offers and before the loop's next turn.
+    A door that can write at any moment needs no mailbox and no ring: it gives a `sink`. What is
+    offered then is `READY`: the cursor has moved, and who offered it writes it to the sink, in the
+    order of the offers and before the loop's next turn.
     A door whose socket takes no more makes the stream fall behind.
     """
 
@@ -93,9 +94,9 @@ class Subscriber:
         "recipient_id",
         "ring",
         "sign_in_id",
+        "sink",
         "spoke_at",
         "state",
-        "write",
     )
 
     def __init__(
@@ -104,13 +105,14 @@ class Subscriber:
         sign_in_id: int,
         cursor: int | None,
         ring: Callable[[], None],
-        write: Callable[[bytes], object] | None = None,
+        sink: Sink | None = None,
     ) -> None:
         self.recipient_id = recipient_id
         self.sign_in_id = sign_in_id
         self.cursor = cursor
         self.ring = ring
-        self.write = write
+        # Not its `write` itself, which would be an object of its own for every stream.
+        self.sink = sink
         # When the hub last had something written (as late as its `now`), for who beats in silence.
         self.spoke_at = 0.0
         self.ending: Ending | None = None
@@ -133,7 +135,7 @@ class Subscriber:
         behind."""
         if self.state is not LIVE:
             return self._offer_away(sequence)
-        if self.write is None:
+        if self.sink is None:
             return self._offer_mailbox(sequence, frame)
         cursor = self.cursor
         assert cursor is not None, "a live subscriber has a cursor"
@@ -177,7 +179,7 @@ class Subscriber:
         mailbox = self._mailbox
         if self.state is not LIVE or (mailbox and len(mailbox) >= MAILBOX_SIGNALS):
             return Offer.MISSED
-        if self.write is not None:
+        if self.sink is not None:
             self.delivered += 1
             return READY
         self._newest = self._placed
@@ -261,9 +263,9 @@ class Subscriber:
             self.cursor, self.floor = None, floor
 
     def fail(self) -> None:
-        """`write` has raised: the stream is over. What else is ready for it must not be written,
+        """The sink has raised: the stream is over. What else is ready for it must not be written,
         for it would come after a hole, and what its browser has nobody knows."""
-        self.write = lambda frame: None
+        self.sink = NOWHERE
         self.cursor = None
         self.close(Ending.FAILED)
 

@@ -11,6 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from notifier import redis_subscriptions
+from notifier.audience import Audience
 from notifier.bus import Bus, MemoryBus
 from notifier.events import Ended, Event, Happened, Signal, from_bus, to_bus
 from notifier.redis_bus import RedisBus
@@ -28,8 +29,8 @@ class Ear:
     heard: list[tuple[int, bytes]] = field(default_factory=list)
     gaps: int = 0
 
-    def received(self, messages: Sequence[tuple[int, bytes]]) -> None:
-        self.heard += messages
+    def received(self, messages: Sequence[tuple[Audience, bytes]]) -> None:
+        self.heard += [(audience.recipient_id, data) for audience, data in messages]
 
     def gap(self) -> None:
         self.gaps += 1
@@ -59,7 +60,7 @@ class Wire:
 
 async def subscribed(bus: Bus, *recipients: int) -> None:
     """Every recipient is subscribed to, and the bus has confirmed it."""
-    confirmations = [bus.subscribe(recipient) for recipient in recipients]
+    confirmations = [bus.subscribe(Audience(recipient)) for recipient in recipients]
     async with asyncio.timeout(10):
         await asyncio.gather(*(future for future in confirmations if future is not None))
 
@@ -106,7 +107,7 @@ async def test_once_it_has_settled_every_subscription_so_far_is_confirmed(
     monkeypatch.setattr(redis_subscriptions, "GATHER_SECONDS", 60.0)
     for round_of in range(1, 40, 10):
         recipients = range(round_of, round_of + 10)
-        confirmations = [wire.listener.subscribe(recipient) for recipient in recipients]
+        confirmations = [wire.listener.subscribe(Audience(recipient)) for recipient in recipients]
         async with asyncio.timeout(10):
             await wire.listener.settle(10)
         assert all(future is None or future.done() for future in confirmations)
@@ -188,7 +189,7 @@ async def test_who_left_and_came_back_within_a_moment_hears(wire: Wire) -> None:
 
 
 async def test_who_came_and_left_within_a_moment_does_not_hear(wire: Wire) -> None:
-    wire.listener.subscribe(1)
+    wire.listener.subscribe(Audience(1))
     wire.listener.unsubscribe(1)
     wire.listener.unsubscribe(1)
     await wire.subscribed(2)
@@ -199,14 +200,14 @@ async def test_who_came_and_left_within_a_moment_does_not_hear(wire: Wire) -> No
 
 async def test_a_second_subscription_holds_already_and_doubles_nothing(wire: Wire) -> None:
     await wire.subscribed(1)
-    assert wire.listener.subscribe(1) is None
+    assert wire.listener.subscribe(Audience(1)) is None
     wire.speaker.publish(1, b"once")
     wire.speaker.publish(1, b"twice")
     await wire.ear.hears((1, b"once"), (1, b"twice"))
 
 
 async def test_two_who_subscribe_at_once_wait_for_one_confirmation(wire: Wire) -> None:
-    assert wire.listener.subscribe(1) is wire.listener.subscribe(1)
+    assert wire.listener.subscribe(Audience(1)) is wire.listener.subscribe(Audience(1))
     await wire.subscribed(1)
     wire.speaker.publish(1, b"once")
     wire.speaker.publish(1, b"last")
@@ -237,7 +238,7 @@ async def test_nothing_is_left_behind_of_who_came_and_left(redis: RedisServer) -
     await bus.start(Ear())
     await subscribed(bus, 1, 2)
     bus.unsubscribe(1)
-    bus.subscribe(3)
+    bus.subscribe(Audience(3))
     bus.unsubscribe(3)
     await subscribed(bus, 4)
     async with Redis(host="127.0.0.1", port=redis.port) as client:

@@ -58,7 +58,7 @@ def stream(gateway: Gateway, recipient_id: int, sink: Sink) -> Connection:
     connection._transport = cast(asyncio.Transport, sink)
     connection.ends_at = float("inf")
     connection._confirmed_at = 1.0
-    subscriber = Subscriber(recipient_id, 1, 0, gateway.ring_for(connection), sink.write)
+    subscriber = Subscriber(recipient_id, 1, 0, gateway.ring_for(connection), sink)
     connection._subscriber = subscriber
     gateway.hub.join(subscriber)
     assert subscriber.caught_up(0, complete=True)
@@ -69,6 +69,12 @@ async def note(engine: Engine, recipient_id: int) -> None:
     """A note in the log, of which nobody is told."""
     async with engine.database.write() as connection:
         await notifications.record(connection, recipient_id, [New("note", 1)], kept_most=10)
+
+
+def brings(gateway: Gateway, *messages: tuple[int, bytes]) -> None:
+    """The bus brings these together, each for a recipient who has a stream."""
+    audiences = gateway.hub._audiences
+    gateway.hub.received([(audiences[one], data) for one, data in messages])
 
 
 def message(recipient_id: int, *sequences: int) -> bytes:
@@ -89,7 +95,7 @@ async def test_what_the_bus_brings_is_written_before_anything_else_has_its_turn(
     one, other = Sink(), Sink()
     stream(gateway, 1, one)
     stream(gateway, 2, other)
-    gateway.hub.received([(1, message(1, 1)), (2, message(2, 1, 2))])
+    brings(gateway, (1, message(1, 1)), (2, message(2, 1, 2)))
     assert one.written.count(b"event: note") == 1
     assert other.written.count(b"event: note") == 2
     assert gateway.hub.delivered == 3
@@ -99,11 +105,11 @@ async def test_a_fault_with_one_stream_ends_that_stream_and_no_other(gateway: Ga
     broken, sound = Sink(fails=True), Sink()
     stream(gateway, 1, broken)
     stream(gateway, 2, sound)
-    gateway.hub.received([(1, message(1, 1)), (2, message(2, 1))])
+    brings(gateway, (1, message(1, 1)), (2, message(2, 1)))
     assert sound.written.count(b"event: note") == 1
     await until(lambda: broken.closed, "it ends in the loop's next turn")
     assert not sound.closed
-    gateway.hub.received([(2, message(2, 2))])
+    brings(gateway, (2, message(2, 2)))
     assert sound.written.count(b"event: note") == 2
 
 
@@ -129,7 +135,7 @@ async def test_a_full_socket_is_written_to_again_when_it_has_room_and_from_the_t
     connection = stream(gateway, harry, sink)
     connection.pause_writing()
     await note(gateway.engine, harry)
-    gateway.hub.received([(harry, message(harry, 1))])
+    brings(gateway, (harry, message(harry, 1)))
     await asyncio.sleep(0)
     assert not sink.written, "nothing piles up in this process"
     assert gateway.hub.counts["slow"] == 1
@@ -143,7 +149,7 @@ async def test_an_event_is_as_good_as_a_heartbeat(gateway: Gateway) -> None:
     sink = Sink()
     connection = stream(gateway, 1, sink)
     spoke_at = gateway.hub.now
-    gateway.hub.received([(1, message(1, 1))])
+    brings(gateway, (1, message(1, 1)))
     written, sink.written = sink.written, b""
     assert written
     silence = gateway.heartbeat_seconds
@@ -216,7 +222,7 @@ async def test_what_was_committed_before_the_bus_had_confirmed_is_read(
     sink, catch_ups = Sink(), gateway.engine.catch_ups
     begins = gateway.connection()
     begins._transport = cast(asyncio.Transport, sink)
-    begins._subscriber = subscriber = Subscriber(harry, 0, 0, gateway.ring_for(begins), sink.write)
+    begins._subscriber = subscriber = Subscriber(harry, 0, 0, gateway.ring_for(begins), sink)
     gateway.hub.join(subscriber)
     subscriber.begin_catch_up()
     begins._confirmed = confirmed = asyncio.get_running_loop().create_future()

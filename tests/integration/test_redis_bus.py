@@ -14,6 +14,7 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
+from notifier.audience import Audience
 from notifier.redis_bus import RedisBus
 from tests.integration.test_buses import Ear, subscribed
 from tests.patience import until
@@ -113,7 +114,9 @@ async def test_a_redis_that_restarts_is_heard_again_and_everybody_is_behind(
     assert ear.gaps == 1, "the first connection counts as one"
     await own_redis.kill()
     await until(lambda: listener.trouble, "the trouble is seen", PROMISED_SECONDS)
-    assert listener.subscribe(2) is None, "nobody waits for a confirmation that cannot come"
+    assert listener.subscribe(Audience(2)) is None, (
+        "nobody waits for a confirmation that cannot come"
+    )
     published_at_once(speaker, b"lost")
     await own_redis.start()
     await until(lambda: ear.gaps == 2, "everybody is behind", PROMISED_SECONDS)
@@ -160,7 +163,7 @@ async def test_settling_waits_no_longer_than_it_is_told_for_a_frozen_redis(
     bus, _ = await connect(own_redis.url)
     os.kill(own_redis.pid, signal.SIGSTOP)
     try:
-        confirmed = bus.subscribe(1)
+        confirmed = bus.subscribe(Audience(1))
         began = time.monotonic()
         await bus.settle(0.05)
         assert time.monotonic() - began < AT_ONCE_SECONDS
@@ -203,7 +206,7 @@ async def test_a_redis_that_is_away_at_start_is_found_when_it_comes(
     async with asyncio.timeout(PROMISED_SECONDS):
         bus, ear = await connect(own_redis.url)
     assert bus.trouble
-    assert bus.subscribe(1) is None
+    assert bus.subscribe(Audience(1)) is None
     await own_redis.start()
     await until(lambda: ear.gaps == 1 and works(bus), "it is found", PROMISED_SECONDS)
     await carries(bus, ear, b"hello")
@@ -224,7 +227,7 @@ async def test_a_wrong_password_is_one_line_in_the_log_and_is_tried_on(
         assert not any("guessed" in str(line) for line in lines)
     async with operator(own_redis, "right") as client:
         await client.config_set("requirepass", "guessed")
-    bus.subscribe(1)
+    bus.subscribe(Audience(1))
     await until(lambda: works(bus), "it is let in", PROMISED_SECONDS)
     await carries(bus, ear, b"in")
 

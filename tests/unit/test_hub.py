@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from notifier import hub as hub_module
+from notifier.audience import Audience
 from notifier.bus import MemoryBus
 from notifier.engine import SWEEP_SECONDS
 from notifier.events import (
@@ -35,7 +37,7 @@ class NotedBus:
     canary_age_seconds = 0.0
 
     def __init__(self) -> None:
-        self.heard: set[int] = set()
+        self.heard: dict[int, Audience] = {}
         self.confirmation: asyncio.Future[float] | None = None
 
     async def start(self, receiver: object) -> None: ...
@@ -44,14 +46,14 @@ class NotedBus:
 
     def publish(self, recipient_id: int, message: bytes) -> None: ...
 
-    def subscribe(self, recipient_id: int) -> asyncio.Future[float] | None:
-        self.heard.add(recipient_id)
+    def subscribe(self, audience: Audience) -> asyncio.Future[float] | None:
+        self.heard[audience.recipient_id] = audience
         return self.confirmation
 
     async def settle(self, seconds: float) -> None: ...
 
     def unsubscribe(self, recipient_id: int) -> None:
-        self.heard.remove(recipient_id)
+        del self.heard[recipient_id]
 
     def counts(self) -> dict[str, int]:
         return {}
@@ -76,6 +78,13 @@ def joined(hub: Hub, recipient_id: int, sign_in_id: int = 1, cursor: int = 0) ->
     return subscriber
 
 
+def brings(hub: Hub, *messages: tuple[int, bytes]) -> None:
+    """The bus brings these together, each for the recipient with that number."""
+    bus = hub._bus
+    assert isinstance(bus, NotedBus)
+    hub.received([(bus.heard.get(one) or Audience(one), data) for one, data in messages])
+
+
 def message(*happened: Happened) -> bytes:
     (only,) = to_bus(happened)
     return only
@@ -91,7 +100,7 @@ def taken(subscriber: Subscriber) -> list[bytes]:
 
 def test_an_event_reaches_every_stream_of_its_recipient_and_nobody_else(hub: Hub) -> None:
     harry, other_harry, gitau = joined(hub, 1), joined(hub, 1), joined(hub, 2)
-    hub.received([(1, message(event(1, 1)))])
+    brings(hub, (1, message(event(1, 1))))
     assert taken(harry) == taken(other_harry) == [event(1, 1).frame]
     assert taken(gitau) == []
 
@@ -136,15 +145,28 @@ async def test_a_subscription_outlives_the_last_stream_for_a_while(
 ) -> None:
     hub.leave(joined(hub, 1))
     hub.drop_idle_subscriptions()
-    assert bus.heard == {1}, "most come back at once"
+    assert set(bus.heard) == {1}, "most come back at once"
     monkeypatch.setattr(hub_module, "LINGER_SECONDS", 0)
     hub.leave(joined(hub, 2))
     hub.leave(joined(hub, 1))
     joined(hub, 2)
     hub.drop_idle_subscriptions()
-    assert bus.heard == {2}, "who came back is heard on"
+    assert set(bus.heard) == {2}, "who came back is heard on"
     hub.drop_idle_subscriptions()
-    assert bus.heard == {2}
+    assert set(bus.heard) == {2}
+
+
+async def test_who_comes_back_is_heard_by_the_subscription_that_was_left(
+    hub: Hub, bus: NotedBus
+) -> None:
+    hub.leave(joined(hub, 1))
+    subscribed = bus.heard[1]
+    hub.received([(subscribed, message(event(1, 1)))])
+    assert hub.counts == {"nobody": 1}
+    back = joined(hub, 1)
+    hub.received([(subscribed, message(event(1, 1)))])
+    assert taken(back) == [event(1, 1).frame]
+    assert hub.counts == {"nobody": 1}
 
 
 @pytest.mark.parametrize(
@@ -164,19 +186,19 @@ async def test_a_subscription_outlives_the_last_stream_for_a_while(
 )
 def test_garbage_is_dropped_and_counted(hub: Hub, garbage: bytes) -> None:
     subscriber = joined(hub, 1)
-    hub.received([(1, garbage)])
+    brings(hub, (1, garbage))
     assert hub.counts["garbage"] == 1
     assert subscriber.state is State.LIVE
-    hub.received([(1, message(event(1, 1)))])
+    brings(hub, (1, message(event(1, 1))))
     assert taken(subscriber) == [event(1, 1).frame]
 
 
 def test_what_is_not_taken_is_counted_by_its_cause(hub: Hub) -> None:
     subscriber = joined(hub, 1)
-    hub.received([(2, message(event(2, 1)))])
-    hub.received([(1, message(event(1, 1), event(1, 1), event(1, 5), event(1, 6)))])
+    brings(hub, (2, message(event(2, 1))))
+    brings(hub, (1, message(event(1, 1), event(1, 1), event(1, 5), event(1, 6))))
     subscriber.close(Ending.LEFT)
-    hub.received([(1, message(event(1, 7)))])
+    brings(hub, (1, message(event(1, 7))))
     assert hub.counts == {"nobody": 1, "repeated": 1, "gap": 1, "heard": 1, "closed": 1}
 
 
@@ -184,7 +206,7 @@ def test_a_signal_reaches_who_is_live_and_no_other_recipient(hub: Hub) -> None:
     live, behind, another = joined(hub, 1), joined(hub, 1), joined(hub, 2)
     behind.fall_behind()
     signal = Signal.make(1, "typing", {"from": "harry"}, 1.0)
-    hub.received([(1, message(event(1, 1), signal))])
+    brings(hub, (1, message(event(1, 1), signal)))
     assert taken(live) == [event(1, 1).frame, signal.frame]
     assert taken(another) == []
     assert hub.counts == {"heard": 1, "signals": 1, "missed": 1}
@@ -192,7 +214,7 @@ def test_a_signal_reaches_who_is_live_and_no_other_recipient(hub: Hub) -> None:
 
 def test_the_end_of_a_sign_in_ends_its_streams_only(hub: Hub) -> None:
     ended, kept, elsewhere = joined(hub, 1, 10), joined(hub, 1, 11), joined(hub, 2, 10)
-    hub.received([(1, message(event(1, 1), Ended(1, (10, 12))))])
+    brings(hub, (1, message(event(1, 1), Ended(1, (10, 12)))))
     assert (ended.state, ended.ending) == (State.CLOSED, Ending.SIGNED_OUT)
     assert taken(kept) == [event(1, 1).frame]
     assert kept.state is elsewhere.state is State.LIVE
@@ -247,9 +269,16 @@ def test_what_only_looks_like_an_event_is_no_measure() -> None:
     assert (hub.delivered, sum(hub.lateness.histogram.counts)) == (1, 0)
 
 
+@dataclass
+class Sink:
+    """A socket that takes bytes at any moment: they are given to `write`."""
+
+    write: Callable[[bytes], None]
+
+
 def written_to(hub: Hub, recipient_id: int, write: Callable[[bytes], None]) -> Subscriber:
     """A stream that has caught up, of a door that writes at once."""
-    subscriber = Subscriber(recipient_id, 1, 0, lambda: None, write)
+    subscriber = Subscriber(recipient_id, 1, 0, lambda: None, Sink(write))
     hub.join(subscriber)
     subscriber.begin_catch_up()
     assert subscriber.caught_up(0, complete=True)
@@ -261,7 +290,7 @@ def test_what_a_door_writes_at_once_is_counted_and_measured_once_for_all(hub: Hu
     gitau: list[bytes] = []
     spoke = written_to(hub, 1, harry.append), written_to(hub, 2, gitau.append)
     hub.now = 7.0
-    hub.received([(1, message(event(1, 1))), (3, b"nobody's"), (2, message(event(2, 1)))])
+    brings(hub, (1, message(event(1, 1))), (3, b"nobody's"), (2, message(event(2, 1))))
     assert (harry, gitau) == ([event(1, 1).frame], [event(2, 1).frame])
     assert (hub.delivered, sum(hub.lateness.histogram.counts)) == (2, 1)
     assert [one.spoke_at for one in spoke] == [7.0, 7.0]
@@ -271,7 +300,7 @@ def test_several_events_and_a_signal_of_one_message_are_written_in_order(hub: Hu
     harry: list[bytes] = []
     written_to(hub, 1, harry.append)
     signal = Signal.make(1, "typing", {"from": "harry"}, 1.0)
-    hub.received([(1, message(event(1, 1), event(1, 2), signal, event(1, 3)))])
+    brings(hub, (1, message(event(1, 1), event(1, 2), signal, event(1, 3))))
     frames = [event(1, 1).frame, event(1, 2).frame, signal.frame, event(1, 3).frame]
     assert harry == frames
     assert (hub.delivered, hub.counts) == (4, {"signals": 1})
@@ -290,8 +319,8 @@ def test_a_stream_that_cannot_be_written_to_ends_and_no_other_is_concerned(
     broken = [written_to(hub, 1, fail), written_to(hub, 2, fail)]
     written_to(hub, 1, sound.append)
     signal = Signal.make(1, "typing", {"from": "harry"}, 1.0)
-    hub.received([(1, message(event(1, 1))), (2, message(event(2, 1), event(2, 2)))])
-    hub.received([(1, message(event(1, 2), signal))])
+    brings(hub, (1, message(event(1, 1))), (2, message(event(2, 1), event(2, 2))))
+    brings(hub, (1, message(event(1, 2), signal)))
     assert sound == [event(1, 1).frame, event(1, 2).frame, signal.frame]
     assert tried == [event(1, 1).frame, event(2, 1).frame], "nothing comes after a hole"
     assert [(one.ending, one.cursor) for one in broken] == [(Ending.FAILED, None)] * 2
@@ -307,8 +336,8 @@ def test_a_door_that_writes_at_once_may_fall_behind_while_it_writes(hub: Hub) ->
         slow.fall_behind()
 
     slow = written_to(hub, 1, write)
-    hub.received([(1, message(event(1, 1))), (1, message(event(1, 2)))])
-    hub.received([(1, message(event(1, 3)))])
+    brings(hub, (1, message(event(1, 1))), (1, message(event(1, 2))))
+    brings(hub, (1, message(event(1, 3))))
     assert written == [event(1, 1).frame, event(1, 2).frame]
     assert (slow.state, slow.cursor) == (State.BEHIND, 2)
     assert hub.counts == {"heard": 1}
@@ -317,7 +346,7 @@ def test_a_door_that_writes_at_once_may_fall_behind_while_it_writes(hub: Hub) ->
 def test_what_ends_a_stream_comes_after_what_was_ready_for_it(hub: Hub) -> None:
     written: list[bytes] = []
     stream = written_to(hub, 1, written.append)
-    hub.received([(1, message(event(1, 1), Ended(1, (1,)))), (1, message(event(1, 2)))])
+    brings(hub, (1, message(event(1, 1), Ended(1, (1,)))), (1, message(event(1, 2))))
     assert written == [event(1, 1).frame]
     assert (stream.ending, hub.counts) == (Ending.SIGNED_OUT, {"closed": 1})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from notifier.audience import Audience
 from notifier.redis_listener import RedisListener
 
 
@@ -13,13 +14,16 @@ class Told:
     def __init__(self) -> None:
         self.said: list[object] = []
         self.listener = RedisListener(
-            {b"a": 1, b"b": 2},
-            self.said.append,
+            {b"a": Audience(1), b"b": Audience(2)},
+            self._messages,
             lambda channel: self.said.append(("nobody's", channel)),
             lambda channel: self.said.append(("confirmed", channel)),
             lambda what: self.said.append(("moved", what)),
             lambda reason: self.said.append(("lost", reason)),
         )
+
+    def _messages(self, messages: list[tuple[Audience, bytes]]) -> None:
+        self.said.append([(audience.recipient_id, data) for audience, data in messages])
 
 
 def message(channel: bytes, data: bytes) -> bytes:

@@ -13,7 +13,7 @@ PACKAGE = CHECKOUT / "notifier"
 ROOMS = """
 paths languages errors redis_addresses vapid settings logs
 addresses figures kernel_timer pulse events lateness sse headers http1
-subscriber endings
+sink subscriber audience endings
 together sqlite_driver models one_of sqlite_trips database schema pages texts avatar
 passwords accounts signed_in sign_ins devices cookies
 pruning notifications numbering

@@ -18,6 +18,7 @@ import random
 import sys
 import time
 
+from notifier.audience import Audience
 from notifier.bus import MemoryBus
 from notifier.events import Event, to_bus
 from notifier.hub import Hub
@@ -44,9 +45,21 @@ def said(channel: bytes, recipient: int, sequence: int) -> bytes:
     return b"*3\r\n" + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
 
 
+class ChannelsOnly(MemoryBus):
+    """A bus of which nothing is there but the channels that a listener looks into."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.subscriptions = Subscriptions()
+
+    def subscribe(self, audience: Audience) -> asyncio.Future[float] | None:
+        return self.subscriptions.add(b"notifier:%d" % audience.recipient_id, audience)
+
+
 async def measure(streams: int) -> dict[str, float]:
-    hub = Hub(MemoryBus(), streams_per_person=64)
-    subscriptions = Subscriptions()
+    bus = ChannelsOnly()
+    hub = Hub(bus, streams_per_person=64)
+    subscriptions = bus.subscriptions
     listener = RedisListener(
         subscriptions.channels,
         hub.received,
@@ -57,7 +70,6 @@ async def measure(streams: int) -> dict[str, float]:
     )
     crowd = []
     for recipient in range(1, streams + 1):
-        subscriptions.add(b"notifier:%d" % recipient, recipient)
         one = Subscriber(recipient, recipient, 0, lambda: None)
         hub.join(one)
         one.caught_up(0, complete=True)
