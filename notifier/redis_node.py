@@ -1,7 +1,7 @@
 """One Redis server as the bus uses it: a connection that hears, one that publishes, a canary.
 
 Each connection is owned by one task. redis-py's own pub/sub reconnects without a word and never
-notices a frozen server, so the listener has no retries of its own: silence for three seconds or
+notices a frozen server, so the listener has no retries of its own: silence (`redis_watchdog`) or
 any error ends it, a new one subscribes to everything again, and then everybody is behind
 (`gap`). A canary that the process publishes and must hear itself catches what nothing else does.
 """
@@ -32,12 +32,10 @@ from notifier.redis_publisher import (
 )
 from notifier.redis_servers import Node, RedisServers
 from notifier.redis_subscriptions import Subscriptions
+from notifier.redis_watchdog import SILENCE_MAX_SECONDS, Finding, Watchdog
 
 log = structlog.get_logger("notifier.bus")
 
-# At each beat of its pulse the process tells itself something, and asks a listener that has heard
-# nothing meanwhile for a sign of life. After what silence the listener is dead.
-SILENCE_MAX_SECONDS = 3.0
 # Subscribing to everything again after a reconnect, for thousands of channels.
 CONFIRM_TIMEOUT_SECONDS = 3.0
 
@@ -95,8 +93,7 @@ class RedisNode:
         )
         self.subscriptions = Subscriptions()
         self._listener: RedisListener | None = None
-        # When it was last seen to have heard something (loop time).
-        self._heard_at = 0.0
+        self._watchdog = Watchdog(pulse.seconds)
         self._lost = asyncio.Event()
         self._lost_reason = ""
         self._trouble = "not connected yet"
@@ -130,6 +127,7 @@ class RedisNode:
     def _others(self, channel: bytes) -> None:
         if channel == self._canary:
             self._canary_heard_at = asyncio.get_running_loop().time()
+            self._watchdog.came_home()
 
     def _moved(self, what: bytes | int) -> None:
         """A channel has left this node, or those of a slot that we asked for are not here."""
@@ -216,32 +214,31 @@ class RedisNode:
 
     async def _watch(self, listener: RedisListener) -> str:
         """Returns why the connection is over."""
-        look = partial(self._look, listener)
-        look(asyncio.get_running_loop().time())
-        stop = self._pulse.each(look)
+        self._watchdog = Watchdog(self._pulse.seconds)
+        stop = self._pulse.each(partial(self._beat, listener))
+        self._beat(listener)
         try:
             await self._lost.wait()
         finally:
             stop()
         return self._lost_reason
 
-    def _look(self, listener: RedisListener, now: float) -> None:
+    def _beat(self, listener: RedisListener, _now: float = 0.0) -> None:
         """Is the connection as it should be?"""
-        if listener.heard:
-            self._heard_at = now
-        elif now - self._heard_at > SILENCE_MAX_SECONDS:
-            self._on_lost(f"Redis has been silent for {SILENCE_MAX_SECONDS:.0f} s")
-            return
-        else:
-            listener.ping()
+        publisher = self.publisher
+        mute = publisher.full or bool(publisher.trouble)
+        finding = self._watchdog.beat(heard=listener.heard, mute=mute)
         listener.heard = False
-        if now - self._canary_heard_at > SILENCE_MAX_SECONDS and not self.publisher.trouble:
+        if finding is Finding.ASK:
+            listener.ping()
+        elif finding is Finding.TELL and not publisher.full:
+            publisher.publish(self._canary, b"")
+        elif finding is Finding.SILENT:
+            self._on_lost(f"Redis has been silent for {SILENCE_MAX_SECONDS:.0f} s")
+        elif finding is Finding.DEAF:
             # Of two connections to two masters, nobody can say which is the wrong one.
-            self.publisher.doubt()
+            publisher.doubt()
             self._on_lost("this process does not hear itself on the bus")
-            return
-        if not self.publisher.full:
-            self.publisher.publish(self._canary, b"")
 
     def _note_trouble(self, reason: str) -> None:
         self._counts["disconnected"] += 1

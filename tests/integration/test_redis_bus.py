@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from notifier.audience import Audience
 from notifier.redis_bus import RedisBus
+from notifier.redis_watchdog import CANARY_EACH_SECONDS, SILENCE_MAX_SECONDS
 from tests.integration.test_buses import Ear, subscribed
 from tests.patience import until
 from tests.processes import RedisServer
@@ -60,8 +61,10 @@ class Between:
         self._port = port
         self._tasks: set[asyncio.Task[None]] = set()
         self.deaf = False
+        self.connections = 0
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         there, back = await asyncio.open_connection("127.0.0.1", self._port)
         for source, sink in ((reader, back), (there, writer)):
             self._tasks.add(asyncio.create_task(self._carry_on(source, sink)))
@@ -262,7 +265,23 @@ async def test_a_process_that_does_not_hear_itself_connects_again(
             await until(lambda: ear.gaps == 2 and works(bus), "it is mended", PROMISED_SECONDS)
         assert [line["event"] for line in lines] == ["bus_degraded", "bus_connected"]
         await carries(bus, ear, b"no longer deaf")
+        assert between.connections == 4, "both anew: nobody knows which of them leads nowhere"
         await between.end()
+
+
+async def test_a_process_that_stood_still_itself_has_lost_nothing(
+    own_redis: RedisServer, connect: Connect
+) -> None:
+    """Not its Redis was silent: whoever connected again would have everybody read the table."""
+    bus, ear = await connect(own_redis.url)
+    await subscribed(bus, 1)
+    await until(lambda: bus.counts().get("published", 0) > 0, "the canary is under way")
+    # The loop, and all that it does, stands still.
+    time.sleep(SILENCE_MAX_SECONDS + CANARY_EACH_SECONDS)  # noqa: ASYNC251
+    published = bus.counts()["published"]
+    await until(lambda: bus.counts()["published"] > published, "it tells itself something again")
+    await until(lambda: bus.canary_age_seconds < CANARY_EACH_SECONDS, "and hears it")
+    assert (ear.gaps, bus.counts().get("disconnected", 0)) == (1, 0)
 
 
 async def test_a_stopped_bus_leaves_no_connection_behind(own_redis: RedisServer) -> None:

@@ -152,6 +152,7 @@ async def test_a_subscription_outlives_the_last_stream_for_a_while(
     joined(hub, 2)
     hub.drop_idle_subscriptions()
     assert set(bus.heard) == {2}, "who came back is heard on"
+    assert hub.recipients == 1
     hub.drop_idle_subscriptions()
     assert set(bus.heard) == {2}
 

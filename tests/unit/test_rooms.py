@@ -22,7 +22,7 @@ posts first_steps messages conversations message_changes search drafts storing s
 discretion presence whereabouts typing_signal
 blocking reports belongings exports leaving
 bus redis_servers redis_cluster redis_listener redis_publisher
-redis_subscriptions redis_node redis_bus
+redis_subscriptions redis_watchdog redis_node redis_bus
 hub engine seen stream drain health exporter pusher telling
 seed
 web
