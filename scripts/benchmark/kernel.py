@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
-# utime and stime are counted in these (proc(5)); 10 ms on Linux, small against a phase of seconds.
+# What children took that have ended is counted in these (proc(5)), 10 ms on Linux.
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-# Positions after the command's closing parenthesis in /proc/<pid>/stat (proc(5), fields 14 to 17).
-UTIME, STIME, CUTIME, CSTIME = 11, 12, 13, 14
+# Positions after the command's closing parenthesis in /proc/<pid>/stat (proc(5), fields 16 and 17).
+CUTIME, CSTIME = 13, 14
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,21 @@ def family(pid: int) -> list[int]:
 def cpu_seconds(pid: int) -> float:
     """CPU time of a process and of those of its children that have ended and were waited for."""
     try:
+        own = time.clock_gettime(_cpu_clock(pid))
         stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:
         return 0.0
     fields = stat.rpartition(")")[2].split()
-    return sum(int(fields[n]) for n in (UTIME, STIME, CUTIME, CSTIME)) / TICKS_PER_SECOND
+    return own + sum(int(fields[n]) for n in (CUTIME, CSTIME)) / TICKS_PER_SECOND
+
+
+def _cpu_clock(pid: int) -> int:
+    """The clock of what a process has run for, in nanoseconds, its ended threads with it.
+
+    /proc/<pid>/stat has the same in ticks. Each of four processes is off by one then, which was
+    2 % of an event. The number is made as clock_getcpuclockid(3) makes it, which Python has not.
+    """
+    return (~pid << 3) | 2
 
 
 def memory(pid: int) -> tuple[int, int]:

@@ -159,6 +159,30 @@ def test_a_process_that_sleeps_is_known_by_its_wakes() -> None:
         sleeper.stdin.close()
 
 
+BURNER = """
+import sys, threading, time
+def burn():
+    while time.process_time() < 0.1:
+        pass
+thread = threading.Thread(target=burn)
+thread.start()
+thread.join()
+print(time.process_time(), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_a_process_ran_for_is_known_to_less_than_a_tick_its_ended_threads_with_it() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", BURNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as burner:
+        assert burner.stdin is not None and burner.stdout is not None
+        told = float(burner.stdout.readline())
+        assert 0 <= kernel.cpu_seconds(burner.pid) - told < 0.5 / kernel.TICKS_PER_SECOND
+        burner.stdin.close()
+    assert kernel.cpu_seconds(burner.pid) == 0.0, "it is gone"
+
+
 @pytest.mark.parametrize(
     ("state", "device", "wanted", "how"),
     [
