@@ -13,7 +13,6 @@ import random
 import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -215,7 +214,7 @@ class RedisNode:
     async def _watch(self, listener: RedisListener) -> str:
         """Returns why the connection is over."""
         self._watchdog = Watchdog(self._pulse.seconds)
-        stop = self._pulse.each(partial(self._beat, listener))
+        stop = self._pulse.each(lambda now: self._beat(listener))
         self._beat(listener)
         try:
             await self._lost.wait()
@@ -223,7 +222,7 @@ class RedisNode:
             stop()
         return self._lost_reason
 
-    def _beat(self, listener: RedisListener, _now: float = 0.0) -> None:
+    def _beat(self, listener: RedisListener) -> None:
         """Is the connection as it should be?"""
         publisher = self.publisher
         mute = publisher.full or bool(publisher.trouble)
