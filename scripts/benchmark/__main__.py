@@ -20,7 +20,8 @@ EPILOG = """\
 Exit code: 0; 1 if an event was lost, duplicated or out of order, or a stream was refused;
 2 if the run could not be made. Figures are CPU time and memory of the server's processes and its
 Redis, by the kernel's accounting; the load client and the feed are not in them. Of several rounds
-the cheapest counts, for times the middle one, and whatever was lost in any. Wall-clock time is used
+the cheapest counts, for times the middle one, and whatever was lost in any. Servers whose growth is
+measured are open at once and take turns, and the middle turn counts. Wall-clock time is used
 for latency and for the storm alone, so let the machine do nothing else meanwhile.
 """
 
@@ -43,6 +44,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--seconds", type=float, help=f"seconds of events at each door (default {load.seconds:.0f})"
     )
     add("--rounds", type=int, help=f"visits to each server, in turns (default {load.rounds})")
+    add("--turns", type=int, help=f"turns of each server that grows (default {load.turns})")
     add("--messages", type=int, help=f"messages sent by each way (default {load.messages:,})")
     add("--let-halt", action="store_true", help="let cores halt that have nothing to do")
     add("--share-cores", action="store_true", help="let the load run on the servers' cores too")
@@ -54,7 +56,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def load_of(options: argparse.Namespace) -> Load:
     load = Load().quick() if options.quick else Load()
-    named = ("streams", "rate", "seconds", "rounds", "messages")
+    named = ("streams", "rate", "seconds", "rounds", "turns", "messages")
     given = {name: getattr(options, name) for name in named if getattr(options, name) is not None}
     load = replace(load, **given, awake=not options.let_halt, apart=not options.share_cores)
     load.check()

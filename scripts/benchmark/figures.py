@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 
@@ -119,39 +119,36 @@ GROWTH_FACTOR_MAX = 4 / 3
 class Growth:
     """From how many streams, or processes, to how many, and how the CPU of an event grows by it.
 
-    The machine can only add to a cost, so the least of several rounds counts for that. It moves a
-    factor both ways, and the least costs of two servers are of different minutes: for a factor the
-    middle round counts, of those in which both were visited one soon after the other.
+    The machine can only add to a cost, but it moves a factor both ways: the middle one counts.
     """
 
     least: int
     most: int
-    # In each round.
+    # Of each two turns that were taken one soon after the other.
     factors: tuple[float, ...]
-    # Between the least costs of all rounds.
-    of_least: float
 
     @property
     def factor(self) -> float:
         return median(self.factors)
 
+    @property
+    def half(self) -> tuple[float, float]:
+        """Between these is the middle half of the factors."""
+        if len(self.factors) == 1:
+            return self.factor, self.factor
+        low, _, high = quantiles(self.factors, n=4, method="inclusive")
+        return low, high
 
-def growth_of(points: Sequence[Mapping[str, Any]], by: str) -> Growth | None:
-    """The growth by `streams` or by `processes`."""
-    if by == "streams":
-        line = [p for p in points if p["processes"] == 1]
-    else:
-        most = max((p["streams"] for p in points), default=0)
-        line = [p for p in points if p["streams"] == most]
-    line = sorted(line, key=lambda p: int(p[by]))
+
+def growth_of(lines: Mapping[str, Sequence[Mapping[str, Any]]], by: str) -> Growth | None:
+    """The growth of a door by `streams` or by `processes`, from the line's first to its last."""
+    line = lines.get(by, [])
     if len(line) < 2:
         return None
-    first, last = line[0]["deliver"], line[-1]["deliver"]
-    pairs = zip(first["cpu_us_of_rounds"], last["cpu_us_of_rounds"], strict=True)
+    first, last = (line[at]["deliver"]["cpu_us_of_rounds"] for at in (0, -1))
+    pairs = zip(first, last, strict=True)
     factors = tuple(after / before for before, after in pairs if before and after)
-    if not factors:
-        return None
-    return Growth(line[0][by], line[-1][by], factors, last["cpu_us"] / first["cpu_us"])
+    return Growth(line[0][by], line[-1][by], factors) if factors else None
 
 
 def missed(results: Mapping[str, Any]) -> list[str]:
@@ -167,7 +164,7 @@ def missed(results: Mapping[str, Any]) -> list[str]:
         if figure.kept(name, door) is False
     ]
     for by in ("streams", "processes"):
-        grown = growth_of(results.get("growth", {}).get("gateway", []), by)
+        grown = growth_of(results.get("growth", {}).get("gateway", {}), by)
         if grown is not None and grown.factor > GROWTH_FACTOR_MAX:
             found.append(
                 f"growth from {grown.least:,} to {grown.most:,} {by}: CPU per event"
@@ -198,9 +195,10 @@ def faults(results: Mapping[str, Any]) -> list[str]:
 def _growth_points(results: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """Every point of the growth with its name."""
     return [
-        (f"growth, {name}, {p['streams']} streams, {p['processes']} processes", p)
-        for name, points in results.get("growth", {}).items()
-        for p in points
+        (f"growth by {by}, {name}, {p['streams']} streams, {p['processes']} processes", p)
+        for name, lines in results.get("growth", {}).items()
+        for by, line in lines.items()
+        for p in line
     ]
 
 

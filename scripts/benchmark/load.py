@@ -33,6 +33,11 @@ class Load:
     idle_seconds: float = 5
     growth_streams: tuple[int, ...] = (1_000, 5_000, 15_000)
     growth_processes: tuple[int, ...] = (1, 2, 4)
+    # How often each of the servers that grow has its turn, and for how many seconds of events. With
+    # three of them no stream is silent for the 18 s after which the first heartbeats are due, so
+    # whoever waits for its turn leaves the others alone.
+    turns: int = 15
+    turn_seconds: float = 4
     # Concurrent senders, and how many messages they send together by each way.
     senders: int = 16
     messages: int = 2_000
@@ -56,6 +61,8 @@ class Load:
             idle_seconds=0.5,
             growth_streams=(100, 200),
             growth_processes=(1, 2),
+            turns=2,
+            turn_seconds=1,
             messages=100,
             recipients=20,
         )

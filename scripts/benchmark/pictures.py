@@ -64,17 +64,18 @@ def _growth(results: Results) -> str | None:
     growth = results.get("growth")
     if not growth:
         return None
-    by_processes: dict[int, list[Bar]] = {}
-    for name, points in growth.items():
-        for point in points:
-            value = point["deliver"]["cpu_us"]
-            label = f"{point['streams']:,} streams" + ("" if name in OURS else ", the floor")
-            bar = Bar(label, value, f"{value:.1f} µs", ours=name in OURS)
-            by_processes.setdefault(point["processes"], []).append(bar)
-    groups = [
-        Group("1 process" if count == 1 else f"{count} processes", bars)
-        for count, bars in by_processes.items()
-    ]
+    by_line: dict[str, list[Bar]] = {}
+    for name, lines in growth.items():
+        for by, line in lines.items():
+            for point in line:
+                value = point["deliver"]["cpu_us"]
+                label = f"{point[by]:,} {by if point[by] > 1 else by.removesuffix('es')}"
+                label += "" if name in OURS else ", the floor"
+                bar = Bar(label, value, f"{value:.1f} µs", ours=name in OURS)
+                by_line.setdefault(by, []).append(bar)
+    most = f"{max(results['load']['growth_streams']):,} streams"
+    titles = {"streams": "By streams, 1 process", "processes": f"By processes, {most}"}
+    groups = [Group(titles[by], bars) for by, bars in by_line.items()]
     rate = f"{results['load']['rate']:,.0f} events a second"
     return bar_chart("The gateway's CPU per event as it grows", f"{rate}, Redis included", groups)
 

@@ -42,8 +42,13 @@ def tables(results: Results) -> list[tuple[str, list[Row]]]:
             f"{load['seconds']:.0f} s, one server process{_of_rounds(load)}"
         )
         found.append((title, _door_table(doors)))
-    for name, points in results.get("growth", {}).items():
-        found.append((f"Growth: {doors[name]['title']}", _growth_table(points)))
+    for name, lines in results.get("growth", {}).items():
+        for by, line in lines.items():
+            title = (
+                f"Growth by {by}: {doors[name]['title']}, all open at once, {load['turns']} turns"
+                f" of {load['turn_seconds']:g} s each; of the costs the middle"
+            )
+            found.append((title, _growth_table(line)))
     if results.get("begin"):
         title = "A stream's beginning in the gateway by itself: no sockets, no Redis, one process"
         found.append((title, _rows(BEGIN_FIGURES, results["begin"], ["gateway"])))
@@ -137,9 +142,9 @@ def notes(results: Results) -> list[str]:
         if "missing" in d
     ]
     said += [
-        _growth_note(results["doors"][name]["title"], points, by)
-        for name, points in results.get("growth", {}).items()
-        for by in ("streams", "processes")
+        _growth_note(results["doors"][name]["title"], lines, by)
+        for name, lines in results.get("growth", {}).items()
+        for by in lines
     ]
     said += _round_notes(results)
     said += bottlenecks(results)
@@ -159,12 +164,6 @@ def _round_notes(results: Results) -> list[str]:
         return []
     doors = results["doors"]
     visits = [(d["title"], d["deliver"]) for d in doors.values() if "deliver" in d]
-    visits += [
-        (f"{doors[name]['title']}, {one['processes']} processes", one["deliver"])
-        for name, points in results.get("growth", {}).items()
-        for one in points
-        if one["processes"] > 1
-    ]
     return [
         f"{title}: CPU per event in each round "
         + ", ".join("–" if cost is None else f"{cost:.1f}" for cost in deliver["cpu_us_of_rounds"])
@@ -173,17 +172,18 @@ def _round_notes(results: Results) -> list[str]:
     ]
 
 
-def _growth_note(title: str, points: Sequence[Results], by: str) -> str:
+def _growth_note(title: str, lines: Mapping[str, Sequence[Results]], by: str) -> str:
     """How the CPU per event grows from the least to the most streams, or processes."""
-    grown = growth_of(points, by)
+    grown = growth_of(lines, by)
     if grown is None:
         return ""
     verdict = "within" if grown.factor <= GROWTH_FACTOR_MAX else "beyond"
-    rounds = ", ".join(f"{factor:.2f}" for factor in grown.factors)
+    low, high = grown.half
     return (
         f"{title}: from {grown.least:,} to {grown.most:,} {by} the CPU per event changes by the"
         f" factor {grown.factor:.2f}, {verdict} the {GROWTH_FACTOR_MAX:.2f} that the gateway is"
-        f" allowed (in each round {rounds}; between the least figures {grown.of_least:.2f})."
+        f" allowed (the middle of {len(grown.factors)} turns, half of them between {low:.2f} and"
+        f" {high:.2f})."
     )
 
 

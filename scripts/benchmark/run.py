@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from typing import Any
 
 from benchmark import machine, send
@@ -14,23 +13,14 @@ from benchmark.doors.door import Door, memory
 from benchmark.load import Load
 from benchmark.progress import say
 from benchmark.rounds import combined, failures
+from benchmark.turns import growth
 from benchmark.visit import visit
 
 VISITED = {"hold", "connect", "deliver", "storm"}
 # What a reader of the JSON can rely on; raised when a name or a unit changes.
-FORMAT = 6
+FORMAT = 7
 # What grows: the gateway, and beside it what the machine lets anything grow like.
 GROWN = ("gateway", "bare")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A visit as it is made in every round."""
-
-    door: Door
-    streams: int
-    processes: int
-    wanted: frozenset[str]
 
 
 def run(load: Load, doors: list[Door], wanted: set[str]) -> dict[str, Any]:
@@ -45,24 +35,17 @@ def _run(load: Load, doors: list[Door], wanted: set[str]) -> dict[str, Any]:
     steal = machine.Steal()
     known = {door: _known(door) for door in doors}
     present = [door for door in doors if "missing" not in known[door]]
-    plain = {door: Plan(door, load.streams, 1, frozenset(wanted & VISITED)) for door in present}
-    grown = [door for door in present if door.name in GROWN and "growth" in wanted]
-    growth = {door.name: _growth(plain[door], load) for door in grown}
-    found = _rounds(load, _in_order(plain.values(), growth))
+    found = _rounds(load, present, wanted & VISITED) if wanted & VISITED else {}
     results: dict[str, Any] = {
         "format": FORMAT,
         "machine": machine.describe(),
         "load": asdict(load),
         "in_memory": memory() is not None,
-        "doors": {
-            door.name: facts | (found.get(plain[door], {}) if door in plain else {})
-            for door, facts in known.items()
-        },
+        "doors": {door.name: facts | found.get(door, {}) for door, facts in known.items()},
     }
     if "growth" in wanted:
-        results["growth"] = {
-            name: [_point(plan, found[plan]) for plan in line] for name, line in growth.items()
-        }
+        grown = [door for door in present if door.name in GROWN]
+        results["growth"] = {door.name: growth(door, load) for door in grown}
     if "begin" in wanted and any(door.name == "gateway" for door in doors):
         results["begin"] = {"gateway": {"begin": ours.begin(load.streams)}}
     if "hear" in wanted and any(door.name == "gateway" for door in doors):
@@ -72,17 +55,6 @@ def _run(load: Load, doors: list[Door], wanted: set[str]) -> dict[str, Any]:
         results["send"] = send.measure(load)
     results["steal"] = steal.share()
     return results
-
-
-def _in_order(plain: Iterable[Plan], growth: Mapping[str, list[Plan]]) -> list[Plan]:
-    """Every plan once. A door's growth is visited right after the door, and what is divided by each
-    other soon after each other: a machine is not the same some minutes later."""
-    plans: list[Plan] = []
-    for plan in plain:
-        line = sorted(growth.get(plan.door.name, []), key=lambda one: (-one.streams, one.processes))
-        first = [plan] if plan.wanted else []
-        plans += first + [one for one in line if one not in first]
-    return plans
 
 
 def _known(door: Door) -> dict[str, Any]:
@@ -97,40 +69,16 @@ def _known(door: Door) -> dict[str, Any]:
     }
 
 
-def _growth(plain: Plan, load: Load) -> list[Plan]:
-    """A door at several numbers of streams on one process, then at the most on several. The point
-    that is visited anyway is not visited twice."""
-    most = max(load.growth_streams)
-    points = [(streams, 1) for streams in load.growth_streams]
-    points += [(most, processes) for processes in load.growth_processes if processes > 1]
-    wanted = frozenset({"deliver"})
-    return [
-        plain
-        if (streams, processes) == (plain.streams, plain.processes) and wanted <= plain.wanted
-        else replace(plain, streams=streams, processes=processes, wanted=wanted)
-        for streams, processes in points
-    ]
-
-
-def _point(plan: Plan, figures: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "streams": plan.streams,
-        "processes": plan.processes,
-        "deliver": figures["deliver"],
-        "failures": figures["failures"],
-    }
-
-
-def _rounds(load: Load, plans: list[Plan]) -> dict[Plan, dict[str, Any]]:
-    """The figures of every plan. A machine has good minutes and bad ones, so nothing is visited
+def _rounds(load: Load, doors: list[Door], wanted: set[str]) -> dict[Door, dict[str, Any]]:
+    """The figures of every door. A machine has good minutes and bad ones, so nothing is visited
     again before everything else was."""
-    made: dict[Plan, list[dict[str, Any]]] = {plan: [] for plan in plans}
+    made: dict[Door, list[dict[str, Any]]] = {door: [] for door in doors}
     for number in range(1, load.rounds + 1):
-        for plan, rounds in made.items():
+        for door, rounds in made.items():
             say(f"round {number} of {load.rounds}")
-            rounds.append(visit(plan.door, load, plan.streams, plan.processes, set(plan.wanted)))
+            rounds.append(visit(door, load, wanted))
     return {
-        plan: {name: combined([one[name] for one in rounds]) for name in sorted(plan.wanted)}
+        door: {name: combined([one[name] for one in rounds]) for name in sorted(wanted)}
         | {"failures": failures(rounds)}
-        for plan, rounds in made.items()
+        for door, rounds in made.items()
     }

@@ -7,11 +7,9 @@ that sends them pays for them.
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ from benchmark import kernel, tally
 from benchmark.crowd import Crowd
 from benchmark.doors.door import Door, Open
 from benchmark.load import Load
-from benchmark.loop import Loop
+from benchmark.loop import Loop, no_garbage
 from benchmark.programs import BenchError, Feed, last_words
 from benchmark.progress import say
 from benchmark.stalls import Stall, Witnesses, shadows
@@ -40,55 +38,53 @@ QUIET_SHARE_MAX = 0.04
 Figures = dict[str, Any]
 
 
-def visit(door: Door, load: Load, streams: int, processes: int, wanted: set[str]) -> Figures:
-    """The figures of each wanted measurement, by its name, and the client's account of itself."""
-    with door.open(streams, processes) as opened, no_garbage():
-        return _Visit(door, opened, load, wanted).walk(f"{door.title}, {streams:,} streams")
+def visit(door: Door, load: Load, wanted: set[str]) -> Figures:
+    """The figures of each wanted measurement of a door on one process, by its name, and how many
+    of its streams failed."""
+    with door.open(load.streams, processes=1) as opened, no_garbage():
+        return Visit(door, opened, load).walk(wanted)
 
 
-@contextlib.contextmanager
-def no_garbage() -> Iterator[None]:
-    """No collections: one that looks through 15,000 streams is a pause of 18 ms, which would be
-    taken for late events."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-        gc.collect()
+class Visit:
+    """The load client of one open server, and what it measures there."""
 
-
-class _Visit:
-    def __init__(self, door: Door, opened: Open, load: Load, wanted: set[str]) -> None:
-        self.door, self.opened, self.load, self.wanted = door, opened, load, wanted
+    def __init__(self, door: Door, opened: Open, load: Load) -> None:
+        self.door, self.opened, self.load = door, opened, load
         self.loop = Loop()
         self.crowd = Crowd(self.loop, opened.address, opened.request, opened.cursors)
 
-    def walk(self, what: str) -> Figures:
-        say(f"{what}: warming up")
-        self._warm_up()
+    def walk(self, wanted: set[str]) -> Figures:
+        """Each wanted measurement, one after the other."""
         figures: Figures = {}
+        self.warm_up()
         before = self.opened.server(), self.opened.redis()
-        say(f"{what}: connect")
-        figures["connect"] = self._connect()
-        if self.wanted & {"hold", "deliver"}:
+        figures["connect"] = self.connect()
+        if wanted & {"hold", "deliver"}:
             # Whether it is wanted or not: what of an event's cost are heartbeats depends on how
             # long ago the streams began, and what is compared must be alike in that.
-            say(f"{what}: hold")
+            self._say("hold")
             figures["hold"] = self._hold(*before)
-        if "deliver" in self.wanted:
-            say(f"{what}: deliver")
-            figures["deliver"] = self._deliver()
-        if "storm" in self.wanted:
-            say(f"{what}: storm")
+        if "deliver" in wanted:
+            self._say("deliver")
+            figures["deliver"] = self.deliver(self.load.seconds)
+        if "storm" in wanted:
+            self._say("storm")
             figures["storm"] = self._storm()
-        if failures := dict(self.crowd.failures):
-            # On the terminal only: a log may name paths of this machine.
-            say(f"{what}: {failures}; the server's log ends: {last_words(self.opened.box)}")
+        failures = self.failures()
         self.crowd.drop()
-        return {name: figures[name] for name in figures if name in self.wanted} | {
-            "failures": failures
-        }
+        return {name: figures[name] for name in figures if name in wanted} | {"failures": failures}
+
+    def failures(self) -> dict[str, int]:
+        """How many streams have failed since this was last asked, by the reason."""
+        failures = dict(self.crowd.failures)
+        self.crowd.failures.clear()
+        if failures:
+            # On the terminal only: a log may name paths of this machine.
+            self._say(f"{failures}; the server's log ends: {last_words(self.opened.box)}")
+        return failures
+
+    def _say(self, step: str) -> None:
+        say(f"{self.door.title}, {len(self.crowd.streams):,} streams: {step}")
 
     @property
     def _feed(self) -> Feed:
@@ -96,7 +92,9 @@ class _Visit:
             raise BenchError(f"{self.door.title} has no feed")
         return self.opened.feed
 
-    def _warm_up(self) -> None:
+    def warm_up(self) -> None:
+        """Let the server load what it loads late."""
+        self._say("warming up")
         count = min(WARM_UP_STREAMS, len(self.crowd.streams))
         first = Crowd(
             self.loop, self.opened.address, self.opened.request, self.opened.cursors[:count]
@@ -117,7 +115,13 @@ class _Visit:
     def _pass(self, seconds: float) -> None:
         self.loop.run_until(lambda: False, seconds)
 
-    def _connect(self) -> Figures:
+    def serve_until(self, done: Callable[[], bool]) -> None:
+        """Read what comes, for however long it takes."""
+        self.loop.run_until(done, math.inf)
+
+    def connect(self) -> Figures:
+        """Open every stream, and what each cost."""
+        self._say("connect")
         before = self.opened.server(), self.opened.redis()
         seconds = self.crowd.connect(self.load.connects_at_once, CONNECT_CEILING_SECONDS)
         self._wait_quiet()
@@ -154,7 +158,8 @@ class _Visit:
             "idle_cpu_ms": round(idle * 1000 / live * 1000, 2),
         }
 
-    def _deliver(self) -> Figures:
+    def deliver(self, seconds: float) -> Figures:
+        """What each event cost of those that the feed made for so long, and what became of them."""
         self.crowd.forget()
         witnesses = Witnesses(self.opened.box)
         with witnesses.watching():
@@ -166,7 +171,7 @@ class _Visit:
             self.loop.reset_account()
             counters = self.opened.counters()
             before = self.opened.server(), self.opened.redis()
-            log = self._feed.start(rate=self.load.rate, seconds=self.load.seconds)
+            log = self._feed.start(rate=self.load.rate, seconds=seconds)
             answer = self._run_feed()
         client = self.loop.account()
         stalls = witnesses.stalls()

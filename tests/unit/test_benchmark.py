@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import uvloop
 
 from tests import proc
+from tests.patience import until
 
 # Typed by the load client's own environment, which the app's does not have.
 tally: Any = importlib.import_module("benchmark.tally")
@@ -25,7 +26,7 @@ kernel: Any = importlib.import_module("benchmark.kernel")
 awake: Any = importlib.import_module("benchmark.awake")
 cores: Any = importlib.import_module("benchmark.cores")
 programs: Any = importlib.import_module("benchmark.programs")
-run: Any = importlib.import_module("benchmark.run")
+turns: Any = importlib.import_module("benchmark.turns")
 rounds: Any = importlib.import_module("benchmark.rounds")
 pace: Any = importlib.import_module("benchmark.feeds.pace")
 
@@ -82,58 +83,168 @@ def test_what_was_on_its_way_while_the_host_held_a_core_back_is_told_apart(
     assert counted.p99_ms == 30, "of all, whatever the host did"
 
 
-def points(**cpu_us: float) -> list[dict[str, Any]]:
+def line(**cpu_us: float | list[float | None]) -> list[dict[str, Any]]:
     """Growth points of 15,000 streams, by `p` and the number of processes."""
     clean = {"lost": 0, "duplicated": 0, "out_of_order": 0}
     return [
         {
             "streams": 15_000,
             "processes": int(name[1:]),
-            "deliver": {"cpu_us": cost, "cpu_us_of_rounds": [cost], **clean},
+            "deliver": {"cpu_us_of_rounds": costs if isinstance(costs, list) else [costs], **clean},
             "failures": {},
         }
-        for name, cost in cpu_us.items()
+        for name, costs in cpu_us.items()
     ]
 
 
 def test_only_the_gateway_is_held_to_the_growth_that_is_allowed() -> None:
-    growth = {"gateway": points(p1=30, p2=33, p4=39), "bare": points(p1=20, p4=40)}
+    growth = {
+        "gateway": {"processes": line(p1=30, p2=33, p4=39)},
+        "bare": {"processes": line(p1=20, p4=40)},
+    }
     results = {"doors": {}, "load": {"rate": 1}, "growth": growth}
     assert figures.missed(results) == []
-    growth["gateway"] = points(p1=30, p4=41)
+    growth["gateway"]["processes"] = line(p1=30, p4=41)
     (missed,) = figures.missed(results)
     assert "from 1 to 4 processes" in missed and "×1.37" in missed
 
 
-def test_a_factor_is_of_costs_that_were_taken_soon_after_each_other() -> None:
-    """A lucky minute of one server is no growth of the other."""
-    growth = points(p1=20, p4=33)
-    for point, costs in zip(growth, ([30, 20, 29, None], [36, 34, 33, 40]), strict=True):
-        point["deliver"]["cpu_us_of_rounds"] = costs
-    grown = figures.growth_of(growth, "processes")
-    assert [round(factor, 2) for factor in grown.factors] == [1.2, 1.7, 1.14]
-    assert (grown.factor, grown.of_least) == (1.2, 1.65)
-
-
-def test_a_doors_growth_is_visited_right_after_it() -> None:
-    gateway, web = (SimpleNamespace(name=name) for name in ("gateway", "web"))
-    load = run.Load(growth_streams=(10, 20), growth_processes=(1, 2))
-    plain = [run.Plan(door, 20, 1, frozenset({"hold", "deliver"})) for door in (gateway, web)]
-    plans = run._in_order(plain, {"gateway": run._growth(plain[0], load)})
-    assert [(one.door.name, one.streams, one.processes) for one in plans] == [
-        ("gateway", 20, 1),
-        ("gateway", 20, 2),
-        ("gateway", 10, 1),
-        ("web", 20, 1),
-    ]
+def test_a_factor_is_of_turns_that_were_taken_soon_after_each_other() -> None:
+    """A lucky turn of one server is no growth of the other."""
+    costs: Any = {"p1": [30.0, 20.0, 29.0, None, 20.0], "p4": [36.0, 34.0, 33.0, 40.0, 26.0]}
+    grown = figures.growth_of({"processes": line(**costs)}, "processes")
+    assert [round(factor, 2) for factor in grown.factors] == [1.2, 1.7, 1.14, 1.3]
+    assert round(grown.factor, 3) == 1.25
+    assert [round(one, 2) for one in grown.half] == [1.18, 1.4]
+    assert figures.growth_of({"processes": line(p1=[None], p4=[30.0])}, "processes") is None
 
 
 def test_an_event_lost_anywhere_in_the_growth_is_a_fault() -> None:
-    growth = {"gateway": points(p1=30), "bare": points(p4=20)}
+    growth = {"gateway": {"processes": line(p1=30)}, "bare": {"processes": line(p4=20)}}
     results = {"doors": {}, "load": {}, "growth": growth}
     assert figures.faults(results) == []
-    growth["bare"][0]["deliver"]["lost"] = 2
-    assert figures.faults(results) == ["growth, bare, 15000 streams, 4 processes: 2 lost"]
+    growth["bare"]["processes"][0]["deliver"]["lost"] = 2
+    assert figures.faults(results) == [
+        "growth by processes, bare, 15000 streams, 4 processes: 2 lost"
+    ]
+
+
+# A run with servers that write down what happens to them; by a program of its own, because its load
+# clients are forks of it. What must go wrong is its argument.
+TURNS = """
+import contextlib, json, os, signal, sys
+from pathlib import Path
+from types import SimpleNamespace
+from benchmark import turns
+from benchmark.load import Load
+from benchmark.programs import BenchError
+
+run, trouble = os.getpid(), sys.argv[1]
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+def note(*words):
+    with Path("log").open("a") as log:
+        print(*words, file=log)
+
+class Door:
+    title = "door"
+
+    def prepare(self, persons):
+        note("prepare", persons)
+
+    @contextlib.contextmanager
+    def open(self, streams, processes):
+        if trouble == "no start" and processes == 4:
+            raise BenchError("it does not start")
+        note("open", streams, processes)
+        try:
+            yield streams, processes
+        finally:
+            note("close", streams, processes)
+
+class Visit:
+    def __init__(self, door, opened, load):
+        self.load, self.opened, self.turns = load, opened, 0
+        self.crowd = SimpleNamespace(drop=lambda: None)
+
+    def warm_up(self):
+        pass
+
+    def connect(self):
+        note("connect", *self.opened)
+
+    def serve_until(self, done):
+        while not done():
+            pass
+
+    def deliver(self, seconds):
+        self.turns += 1
+        note("turn", *self.opened)
+        if trouble == "run killed":
+            os.kill(run, signal.SIGKILL)
+        if trouble == "client killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        streams, processes = self.opened
+        return {"cpu_us": processes * 10 + self.turns, "sent": 5}
+
+    def failures(self):
+        return {"refused": 1}
+
+turns.Visit = Visit
+load = Load(growth_streams=(10, 20), growth_processes=(1, 4), turns=3)
+try:
+    print(json.dumps(turns.growth(Door(), load)))
+except BenchError as error:
+    sys.exit(str(error))
+"""
+
+
+def take_turns(home: Path, trouble: str = "") -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    environment = os.environ | {"PYTHONPATH": str(Path(turns.__file__).parents[1])}
+    command = [sys.executable, "-c", TURNS, trouble]
+    done = subprocess.run(
+        command, cwd=home, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    return done, (home / "log").read_text().splitlines()
+
+
+def test_what_grows_is_open_at_the_same_time_and_is_measured_in_turns(tmp_path: Path) -> None:
+    done, log = take_turns(tmp_path)
+    assert done.returncode == 0, done.stderr
+    one, four = "20 1", "20 4"
+    last = log[log.index("close 10 1") + 1 :]
+    assert log[0] == "prepare 20"
+    assert last == [
+        *(f"open {one}", f"connect {one}", f"open {four}", f"connect {four}"),
+        *[f"turn {one}", f"turn {four}"] * 3,
+        *(f"close {four}", f"close {one}"),
+    ]
+    grown = json.loads(done.stdout)
+    assert [(p["streams"], p["processes"]) for p in grown["streams"]] == [(10, 1), (20, 1)]
+    first, second = grown["processes"]
+    assert first["deliver"] == {"cpu_us": 12, "cpu_us_of_rounds": [11, 12, 13], "sent": 15}
+    assert second["deliver"]["cpu_us"] == 42, "the middle turn, and not the cheapest"
+    assert first["failures"] == {"refused": 3}
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [("no start", "it does not start"), ("client killed", "a load client ended")],
+)
+def test_a_server_without_a_turn_ends_the_run_and_the_other_servers(
+    trouble: str, said: str, tmp_path: Path
+) -> None:
+    done, log = take_turns(tmp_path, trouble)
+    assert done.returncode == 1 and done.stderr.splitlines()[-1].startswith(said)
+    opened = sum(words.startswith("open") for words in log)
+    # Whoever was killed could close nothing.
+    assert sum(words.startswith("close") for words in log) == opened - (trouble == "client killed")
+
+
+async def test_a_run_that_is_killed_leaves_no_load_client_behind(tmp_path: Path) -> None:
+    take_turns(tmp_path, "run killed")
+    log = tmp_path / "log"
+    await until(lambda: log.read_text().count("close") == 2, "both servers closed")
 
 
 SLEEPER = """

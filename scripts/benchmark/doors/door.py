@@ -62,6 +62,10 @@ class Door(ABC):
         """Why it cannot be measured here, in words, or None."""
         return None
 
+    def prepare(self, persons: int) -> None:
+        """Make what every opening for so many people, or fewer, can share."""
+        return
+
     @abstractmethod
     def open(self, persons: int, processes: int) -> contextlib.AbstractContextManager[Open]:
         """Serve `persons` people on `processes` processes."""

@@ -134,6 +134,9 @@ class OurDoor(Door):
     catches_up = True
     command: tuple[str, ...]
 
+    def prepare(self, persons: int) -> None:
+        people(persons)
+
     @contextlib.contextmanager
     def open(self, persons: int, processes: int) -> Iterator[Open]:
         port = free_port()
