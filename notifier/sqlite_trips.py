@@ -65,6 +65,7 @@ class Trips:
         # Called for each query that SQLAlchemy's events do not tell of.
         self._counted = counted
         self._threads = ThreadPoolExecutor(TRIPS_AT_ONCE, "sqlite")
+        self._closed = False
 
     async def write(self, work: Work[Result]) -> Result:
         """A transaction that writes; committed when `work` returns, rolled back if it raises."""
@@ -75,11 +76,16 @@ class Trips:
         return await self._away(lambda: self._fetch(query, parameters))
 
     async def close(self) -> None:
-        """Wait for the trips that are under way, and give the connections back."""
+        """Wait for the trips that are under way, and give the connections back. From now on
+        every other trip raises `ConnectionError`."""
+        self._closed = True
         await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
         self._engine.dispose()
 
     async def _away(self, trip: Callable[[], Result]) -> Result:
+        if self._closed:
+            # Whoever comes at the very end of a process; its threads would call it our fault.
+            raise ConnectionError("the database is closed")
         return await asyncio.get_running_loop().run_in_executor(self._threads, trip)
 
     # -- on a thread -----------------------------------------------------------------------

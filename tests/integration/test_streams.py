@@ -25,6 +25,7 @@ from notifier.settings import Settings
 from notifier.signed_in import SignedIn, SignIns
 from notifier.stream import web_stream
 from notifier.subscriber import MAILBOX_EVENTS
+from notifier.web import site as site_module
 from tests.event_source import EventSource, Received
 from tests.integration.conftest import StartEngine, add_people, signed_in, together
 from tests.patience import until
@@ -48,6 +49,32 @@ async def test_a_stream_waits_once_for_a_database_that_is_away(
     answer = await app.test_client().get("/stream", headers={"Cookie": f"{COOKIE}={cookie}"})
     assert answer.status_code == 503 and answer.headers["Retry-After"]
     assert asked == ["1.somebody"]
+
+
+async def test_a_stream_that_comes_to_the_very_end_of_a_process_is_told_to_come_back(
+    start_engine: StartEngine,
+) -> None:
+    """Its browser would give up for good at any other status, and the database is closed."""
+    app = create_app((await start_engine()).settings)
+    there = app.extensions[site_module.EXTENSION]
+    cookie = app.extensions["QUART_AUTH"][0].dump_token("1.somebody", app)
+    there.engine.draining = True
+    await there.engine.database.close()
+    client = app.test_client()
+    answer = await client.get("/stream", headers={"Cookie": f"{COOKIE}={cookie}"})
+    assert answer.status_code == 200 and (await answer.data).startswith(b"retry: ")
+    assert (await client.get("/stream")).status_code == 401, "who is nobody is told so as ever"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_who_asks_a_closed_database_is_told_that_it_is_away(
+    start_engine: StartEngine,
+) -> None:
+    """Not that its threads are at fault."""
+    engine = await start_engine()
+    await engine.database.close()
+    with pytest.raises(Unavailable):
+        await engine.sign_ins.find("1.somebody")
 
 
 class Window:
