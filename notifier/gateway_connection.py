@@ -17,7 +17,7 @@ from notifier.gateway_request import OneRequest
 from notifier.http1 import Wanted, cookie_value, query_value
 from notifier.notifications import Backlog, ReadFrom
 from notifier.signed_in import SignedIn, person_of
-from notifier.stream import CATCH_UP_RETRY_SECONDS, caught_up, farewell
+from notifier.stream import BUSY_RETRY_MS, CATCH_UP_RETRY_SECONDS, caught_up, farewell
 from notifier.subscriber import BEHIND, CLOSED, LIVE, Ending, Subscriber
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 # What a stream may leave unsent in this process before it counts as a slow consumer. The kernel
 # holds some more; a browser that reads at all never comes near it.
 UNSENT_MAX_BYTES = 16 * 1024
-# A database that cannot say who asks: come back when it may have recovered.
-BUSY_RETRY_MS = 5_000
 
 
 class Connection(OneRequest):

@@ -21,6 +21,8 @@ from notifier.subscriber import BEHIND, CLOSED, Ending, Subscriber
 CONFIRM_SECONDS = 2.0
 # A catch up that finds the database busy tries again after about this.
 CATCH_UP_RETRY_SECONDS = 1.0
+# A database that cannot say who asks: come back when it may have recovered.
+BUSY_RETRY_MS = 5_000
 # uvloop counts whole milliseconds and may ring half of one early; a stream that was woken too early
 # would find nothing to do, and nobody would ring again.
 ROUNDED_SECONDS = 0.001

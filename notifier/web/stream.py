@@ -10,31 +10,13 @@ from quart import Blueprint, Response, request
 
 from notifier import sse
 from notifier.errors import Unavailable
-from notifier.stream import web_stream
+from notifier.stream import BUSY_RETRY_MS, web_stream
 from notifier.web.asgi import UNAVAILABLE
 from notifier.web.limits import address
-from notifier.web.sign_in import login_required, public, signed_in, visitor
+from notifier.web.sign_in import login_required, public, signed_in
 from notifier.web.site import site
 
 blueprint = Blueprint("stream", __name__)
-
-
-@blueprint.before_request
-async def come_back_later() -> Response | None:
-    """A process that drains looks nobody up: its database may be closed at any moment, and any
-    other status than 200 would make the browser give up for good."""
-    if (
-        request.endpoint == "stream.stream"
-        and request.method == "GET"
-        and site().engine.draining
-        and visitor().auth_id is not None
-    ):
-        return _come_back()
-    return None
-
-
-def _come_back() -> Response:
-    return Response(sse.retry(), 200, sse.HEADERS)
 
 
 @blueprint.before_request
@@ -43,6 +25,12 @@ async def raise_what_is_known() -> None:
     error = cast(Unavailable | None, request.scope.get(UNAVAILABLE))
     if error is not None:
         raise error
+
+
+@blueprint.errorhandler(Unavailable)
+async def come_back_later(_error: Unavailable) -> Response:
+    """At any other status than 200 the browser would give up for good."""
+    return Response(sse.retry(BUSY_RETRY_MS), 200, sse.HEADERS)
 
 
 @blueprint.get(sse.PROBE_PATH)
@@ -76,8 +64,8 @@ async def stream() -> Response:
         # A body would run for ever, and nobody would read it.
         return Response(b"", 200, sse.HEADERS)
     if engine.draining:
-        # Since it was looked up.
-        return _come_back()
+        # Not an error: any other status would make the browser give up for good.
+        return Response(sse.retry(), 200, sse.HEADERS)
     # The header is what a reconnecting browser sends by itself, so it is the newer one.
     given = request.headers.get("Last-Event-ID") or request.args.get("last_event_id")
     cursor = sse.parse_cursor(given)
