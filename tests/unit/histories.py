@@ -13,7 +13,7 @@ from notifier import sse
 from notifier.events import SEQUENCE_MAX, Event, Signal
 from notifier.notifications import Backlog
 from notifier.stream import caught_up
-from notifier.subscriber import MAILBOX_EVENTS, Ending, State, Subscriber
+from notifier.subscriber import MAILBOX_EVENTS, Ending, Offer, State, Subscriber
 from tests.event_source import EventSource
 
 # Small, so that short histories meet their edges; the real ones are 200 and 1000.
@@ -113,10 +113,25 @@ class Page:
             self.shown[note["name"]] = note["data"]
 
 
-class World:
-    """One browser's way through a history. Every method is one thing that may happen."""
+class _Wire:
+    """The gateway's transport: what is written is on its way."""
 
-    def __init__(self) -> None:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def write(self, data: bytes) -> None:
+        self._world.wire.append((data, None))
+
+
+class World:
+    """One browser's way through a history. Every method is one thing that may happen.
+
+    Its door is the web's, which takes from a mailbox when it is rung for, or, with `sink`, the
+    gateway's, to which whoever offers an event writes it at once.
+    """
+
+    def __init__(self, *, sink: bool) -> None:
+        self.sink = _Wire(self) if sink else None
         self.log = Log()
         self.page = Page()
         self.bus_is_up = True
@@ -150,11 +165,12 @@ class World:
     def garbage(self, which: int) -> None:
         impossible = SEQUENCE_MAX - which
         frame = Event(1, impossible, "message", "garbage", 0.0).frame
-        self.subscriber.offer(impossible, frame)
+        self._write_if_ready(self.subscriber.offer(impossible, frame), frame)
 
     def signal(self, number: int) -> None:
         if self.bus_is_up:
-            self.subscriber.offer_signal(Signal.make(1, SIGNAL, number, 1.0))
+            signal = Signal.make(1, SIGNAL, number, 1.0)
+            self._write_if_ready(self.subscriber.offer_signal(signal), signal.frame)
             self._bounded()
 
     def bus_goes(self) -> None:
@@ -172,13 +188,20 @@ class World:
 
     def _offer(self, event: Event) -> None:
         self.heard_before.append(event)
-        self.subscriber.offer(event.sequence, event.frame)
+        self._write_if_ready(self.subscriber.offer(event.sequence, event.frame), event.frame)
         self._bounded()
+
+    def _write_if_ready(self, offer: Offer, frame: bytes) -> None:
+        """As the hub does."""
+        if offer is Offer.READY:
+            assert self.subscriber.sink is not None
+            self.subscriber.sink.write(frame)
 
     def _bounded(self) -> None:
         mailbox = self.subscriber._mailbox or []
         assert len(mailbox) <= MAILBOX_EVENTS, "a mailbox is bounded"
         assert self.subscriber.state is State.LIVE or not mailbox, "behind, nothing is kept"
+        assert not (self.sink and mailbox), "who can write at once keeps nothing"
 
     # -- the door, one step at a time, as `stream._events` goes ------------------------------
 
@@ -186,7 +209,7 @@ class World:
         self.bell = False
         self.waiting = False
         self.reading: tuple[int | None, Backlog | None] | None = None
-        self.subscriber = Subscriber(1, 1, cursor, self._ring)
+        self.subscriber = Subscriber(1, 1, cursor, self._ring, self.sink)
         self.subscriber.floor = self.log.last
         if cursor is None:
             self.page.begins_at = self.log.last

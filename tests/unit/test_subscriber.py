@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifier.events import SEQUENCE_MAX, Event, Signal
+from notifier.sink import NOWHERE, Sink
 from notifier.subscriber import (
     MAILBOX_EVENTS,
     MAILBOX_SIGNALS,
@@ -75,23 +76,23 @@ def thrown(steps: dict[str, Step], seed: int) -> History:
     ]
 
 
-def lived(history: History) -> World:
-    world = World()
+def lived(history: History, *, sink: bool) -> World:
+    world = World(sink=sink)
     for name, number in history:
         LOSSY[name](world, number)
     return world
 
 
-def ends_well_by_itself(history: History) -> None:
-    world = lived(history)
+def ends_well_by_itself(history: History, *, sink: bool) -> None:
+    world = lived(history, sink=sink)
     world.bus_returns()
     world.deliver_all()
     world.settle()
     world.check()
 
 
-def ends_well_after_reconcile(history: History) -> None:
-    world = lived(history)
+def ends_well_after_reconcile(history: History, *, sink: bool) -> None:
+    world = lived(history, sink=sink)
     world.bus_goes()
     world.settle()
     world.reconcile()
@@ -99,19 +100,26 @@ def ends_well_after_reconcile(history: History) -> None:
     world.check()
 
 
+# The web door's streams, which have a mailbox, and the gateway's, which are written to at once.
+each_door = pytest.mark.parametrize("sink", [False, True], ids=["mailbox", "sink"])
+
+
+@each_door
 @settings(max_examples=SOUGHT, deadline=None)
-@given(sought(HONEST))
-def test_a_bus_that_says_when_it_was_away_needs_no_reconcile(history: History) -> None:
-    ends_well_by_itself(history)
+@given(history=sought(HONEST))
+def test_a_bus_that_says_when_it_was_away_needs_no_reconcile(history: History, sink: bool) -> None:
+    ends_well_by_itself(history, sink=sink)
 
 
+@each_door
 @settings(max_examples=SOUGHT, deadline=None)
-@given(sought(LOSSY))
-def test_one_reconcile_mends_whatever_the_bus_has_lost(history: History) -> None:
-    ends_well_after_reconcile(history)
+@given(history=sought(LOSSY))
+def test_one_reconcile_mends_whatever_the_bus_has_lost(history: History, sink: bool) -> None:
+    ends_well_after_reconcile(history, sink=sink)
 
 
-def test_thousands_of_histories_end_well() -> None:
+@each_door
+def test_thousands_of_histories_end_well(sink: bool) -> None:
     for seed in range(THROWN):
         for steps, ends_well in (
             (HONEST, ends_well_by_itself),
@@ -119,7 +127,7 @@ def test_thousands_of_histories_end_well() -> None:
         ):
             history = thrown(steps, seed)
             try:
-                ends_well(history)
+                ends_well(history, sink=sink)
             except AssertionError as error:
                 raise AssertionError(f"seed {seed}: {history}") from error
 
@@ -138,9 +146,9 @@ def frames(*sequences: int) -> list[bytes]:
 class Door:
     """A subscriber that is live at `cursor`, and how often it rang."""
 
-    def __init__(self, cursor: int = 5) -> None:
+    def __init__(self, cursor: int = 5, sink: Sink | None = None) -> None:
         self.rung = 0
-        self.subscriber = Subscriber(1, 9, cursor, self._ring)
+        self.subscriber = Subscriber(1, 9, cursor, self._ring, sink)
         assert self.subscriber.begin_catch_up() == cursor
         assert self.subscriber.caught_up(cursor, complete=True)
 
@@ -170,6 +178,18 @@ def test_what_was_given_already_is_dropped(sequence: int) -> None:
     door.subscriber.offer(*event(6))
     assert door.subscriber.offer(*event(sequence)) is Offer.REPEATED
     assert door.subscriber.take() == frames(6)
+
+
+def test_a_door_that_can_write_is_told_what_to_write_and_has_no_mailbox() -> None:
+    door = Door(sink=NOWHERE)
+    assert door.subscriber.offer(*event(6)) is Offer.READY
+    assert door.subscriber.offer(*event(7)) is Offer.READY
+    assert door.subscriber.offer(*event(7)) is Offer.REPEATED
+    assert door.subscriber.offer_signal(SIGNAL) is Offer.READY
+    assert (door.subscriber.cursor, door.subscriber.take(), door.rung) == (7, [], 0)
+    assert door.subscriber.offer(*event(9)) is Offer.GAP
+    assert (door.subscriber.state, door.rung) == (State.BEHIND, 1)
+    assert door.subscriber.begin_catch_up() == 7
 
 
 @pytest.mark.parametrize("sequence", [8, 1_000, SEQUENCE_MAX])
