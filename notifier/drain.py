@@ -8,7 +8,8 @@ import random
 import signal
 
 from notifier.engine import Engine
-from notifier.subscriber import Ending, Subscriber
+from notifier.states import Ending
+from notifier.subscriber import Subscriber
 
 # The window is cut into at most this many steps.
 STEPS_MOST = 200

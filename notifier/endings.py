@@ -11,7 +11,8 @@ from collections import Counter
 
 import structlog
 
-from notifier.subscriber import Ending, Subscriber
+from notifier.states import Ending
+from notifier.subscriber import Subscriber
 
 log = structlog.get_logger("notifier.streams")
 

@@ -209,19 +209,23 @@ def event_alone(message: bytes) -> int:
 
     One function with few steps: a process that has slept pays for each piece of code it comes to.
     """
-    lines = message.split(b"\n")
+    try:
+        number, name, data, gap, end = message.split(b"\n")
+    except ValueError:
+        return 0
+    digits = number[4:]
     if (
-        len(lines) == 5
-        and lines[1] in _checked
-        and not (lines[3] or lines[4])
-        and lines[2][:6] == _DATA
-        and lines[0][:4] == _ID
+        name in _checked
+        and digits.isdigit()
+        and len(digits) <= _DIGITS_MOST
+        and number[:4] == _ID
+        and data[:6] == _DATA
+        and not gap
+        and not end
         and _CARRIAGE_RETURN not in message
         and len(message) <= BUS_MESSAGE_MAX_BYTES
     ):
-        digits = lines[0][4:]
-        if digits.isdigit() and len(digits) <= _DIGITS_MOST:
-            return int(digits)
+        return int(digits)
     return 0
 
 

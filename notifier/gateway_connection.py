@@ -17,8 +17,9 @@ from notifier.gateway_request import OneRequest
 from notifier.http1 import Wanted, cookie_value, query_value
 from notifier.notifications import Backlog, ReadFrom
 from notifier.signed_in import SignedIn, person_of
+from notifier.states import BEHIND, CLOSED, LIVE, Ending
 from notifier.stream import BUSY_RETRY_MS, CATCH_UP_RETRY_SECONDS, caught_up, farewell
-from notifier.subscriber import BEHIND, CLOSED, LIVE, Ending, Subscriber
+from notifier.subscriber import Subscriber
 
 if TYPE_CHECKING:
     from notifier.gateway import Gateway

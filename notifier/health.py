@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 from notifier.engine import Engine
 from notifier.errors import Unavailable
 from notifier.figures import Histogram
-from notifier.subscriber import Ending
+from notifier.states import Ending
 
 METRICS_CONTENT_TYPE = CONTENT_TYPE_LATEST
 

@@ -25,7 +25,8 @@ from notifier.events import (
     from_bus,
 )
 from notifier.lateness import Lateness
-from notifier.subscriber import BEHIND, LIVE, READY, TAKEN, Ending, Subscriber
+from notifier.states import BEHIND, LIVE, READY, TAKEN, Ending, Offer
+from notifier.subscriber import Subscriber
 
 log = structlog.get_logger("notifier.hub")
 
@@ -109,25 +110,18 @@ class Hub:
         # things, and code that runs again after one is slow.
         ready: list[tuple[Subscriber, bytes]] = []
         for audience, message in messages:
-            subscribers = audience.subscribers
-            if not subscribers:
-                self.counts["nobody"] += 1
-                continue
             sequence = event_alone(message)
-            if not sequence:
+            if not sequence or not audience.subscribers:
                 self._offer_each(audience, message, ready)
                 continue
             # The common way, with as few steps as there can be: thousands come a second.
-            for subscriber in subscribers:
-                offer = subscriber.offer(sequence, message)
-                if offer is READY:
+            for subscriber in audience.subscribers:
+                if sequence == subscriber.next:
+                    # What `offer` does with it, without a call.
+                    subscriber.next = sequence + 1
                     ready.append((subscriber, message))
-                elif offer is not TAKEN:
-                    self.counts[offer.value] += 1
-        if ready:
-            self._write(ready)
-
-    def _write(self, ready: list[tuple[Subscriber, bytes]]) -> None:
+                else:
+                    self._offer(subscriber, sequence, message, ready)
         now = self.now
         for subscriber, frame in ready:
             subscriber.spoke_at = now
@@ -138,13 +132,30 @@ class Hub:
                 # Its browser comes back with its own cursor, and no other is concerned.
                 log.exception("stream_failed", recipient_id=subscriber.recipient_id)
                 subscriber.fail()
-        self.wrote(len(ready), ready[0][1])
+        if ready:
+            self.wrote(len(ready), ready[0][1])
+
+    def _offer(
+        self,
+        subscriber: Subscriber,
+        sequence: int,
+        frame: bytes,
+        ready: list[tuple[Subscriber, bytes]],
+    ) -> None:
+        offer = subscriber.offer(sequence, frame)
+        if offer is READY:
+            ready.append((subscriber, frame))
+        elif offer is not TAKEN:
+            self.counts[offer.value] += 1
 
     def _offer_each(
         self, audience: Audience, message: bytes, ready: list[tuple[Subscriber, bytes]]
     ) -> None:
         """Offer everything in a message, whatever it is."""
         subscribers = audience.subscribers
+        if not subscribers:
+            self.counts["nobody"] += 1
+            return
         try:
             heard = from_bus(audience.recipient_id, message)
         except ValueError as error:
@@ -156,14 +167,17 @@ class Hub:
                 continue
             for subscriber in subscribers:
                 if isinstance(one, Signal):
-                    offer = subscriber.offer_signal(one)
-                    self.counts["signals"] += offer is TAKEN or offer is READY
+                    self._offer_signal(subscriber, one, ready)
                 else:
-                    offer = subscriber.offer(one.sequence, one.frame)
-                if offer is READY:
-                    ready.append((subscriber, one.frame))
-                elif offer is not TAKEN:
-                    self.counts[offer.value] += 1
+                    self._offer(subscriber, one.sequence, one.frame, ready)
+
+    def _offer_signal(
+        self, subscriber: Subscriber, signal: Signal, ready: list[tuple[Subscriber, bytes]]
+    ) -> None:
+        offer = subscriber.offer_signal(signal)
+        if offer is READY:
+            ready.append((subscriber, signal.frame))
+        self.counts["missed" if offer is Offer.MISSED else "signals"] += 1
 
     def _garbage(self, error: ValueError) -> None:
         self.counts["garbage"] += 1
@@ -188,7 +202,7 @@ class Hub:
     def wrote_backlog(self, subscriber: Subscriber, events: Sequence[Event]) -> None:
         """A door wrote these while it caught up; what is older than its stream was not late."""
         self.delivered += len(events)
-        subscriber.delivered += len(events)
+        subscriber.gave_backlog(len(events))
         now = time()
         for event in events:
             if event.timestamp >= subscriber.began_at:

@@ -15,7 +15,8 @@ from notifier.engine import JITTER, Engine
 from notifier.errors import Unavailable
 from notifier.notifications import Backlog, ReadFrom
 from notifier.signed_in import SignedIn
-from notifier.subscriber import BEHIND, CLOSED, Ending, Subscriber
+from notifier.states import BEHIND, CLOSED, Ending
+from notifier.subscriber import Subscriber
 
 # A bus that does not confirm in time is as good as one that is away: reconcile covers it.
 CONFIRM_SECONDS = 2.0

@@ -17,10 +17,10 @@ The rules (section 3 of the design):
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 
 from notifier.events import SEQUENCE_MAX, Signal
 from notifier.sink import NOWHERE, Sink
+from notifier.states import BEHIND, CLOSED, HEARD, LIVE, READY, TAKEN, Ending, Offer, State
 
 # Events of one stream that wait for its socket. A browser that lags by more reads the table
 # instead, which drops what was replaced meanwhile; 32 is far above what a burst to one person is.
@@ -30,67 +30,30 @@ MAILBOX_EVENTS = 32
 MAILBOX_SIGNALS = 8
 
 
-class State(Enum):
-    """What a subscriber is in; see the module."""
-
-    LIVE = "live"
-    BEHIND = "behind"
-    CLOSED = "closed"
-
-
-class Ending(Enum):
-    """Why a stream is over; the word goes into logs and metrics."""
-
-    LEFT = "left"
-    SIGNED_OUT = "signed_out"
-    AGED = "aged"
-    DRAINED = "drained"
-    FAILED = "failed"
-
-
-class Offer(Enum):
-    """What became of an offered event; the counters of the metrics carry these words."""
-
-    READY = "ready"
-    TAKEN = "taken"
-    REPEATED = "repeated"
-    GAP = "gap"
-    FULL = "full"
-    HEARD = "heard"
-    CLOSED = "closed"
-    MISSED = "missed"
-
-
-# By themselves, because Python 3.11 takes 0.2 µs to find a member in its class: it asks the
-# metaclass first. An event passes several.
-LIVE, BEHIND, CLOSED = State.LIVE, State.BEHIND, State.CLOSED
-READY, TAKEN, HEARD = Offer.READY, Offer.TAKEN, Offer.HEARD
-
-
 class Subscriber:
     """One stream's cursor and mailbox.
 
-    `cursor` is the last sequence that was given to the door (not the one in the browser's
-    hands; the browser tells that itself when it returns). `None` means that the stream has no
-    cursor yet and begins with the present state. `ring` is called, without arguments, whenever
-    there is something new to do for the door; it must not wait and must not raise.
+    `ring` is called, without arguments, whenever there is something new to do for the door; it
+    must not wait and must not raise.
 
     A door that can write at any moment needs no mailbox and no ring: it gives a `sink`. What is
     offered then is `READY`: the cursor has moved, and who offered it writes it to the sink, in the
-    order of the offers and before the loop's next turn.
+    order of the offers and before the loop's next turn. The one event that would be ready is the
+    `next`; there is none (0) while the stream is not live, and none ever for a mailbox.
     A door whose socket takes no more makes the stream fall behind.
     """
 
     __slots__ = (
+        "_cursor",
+        "_delivered",
         "_heard",
         "_mailbox",
         "_newest",
         "began_at",
         "catch_ups",
-        "cursor",
-        "delivered",
         "ending",
         "floor",
+        "next",
         "recipient_id",
         "ring",
         "sign_in_id",
@@ -109,7 +72,9 @@ class Subscriber:
     ) -> None:
         self.recipient_id = recipient_id
         self.sign_in_id = sign_in_id
-        self.cursor = cursor
+        # Of a stream with a `next`, what comes before that is its cursor.
+        self._cursor = cursor
+        self.next = 0
         self.ring = ring
         # Not its `write` itself, which would be an object of its own for every stream.
         self.sink = sink
@@ -122,7 +87,8 @@ class Subscriber:
         self.state = BEHIND
         # For the log: when the hub took it in (seconds since the epoch), and what came of it.
         self.began_at = 0.0
-        self.delivered = 0
+        # Less its `next`, which counts on by itself.
+        self._delivered = 0
         self.catch_ups = 0
         self._mailbox: list[bytes] | None = None
         # Of the events in the mailbox the last one's sequence; the cursor if there is none.
@@ -130,22 +96,26 @@ class Subscriber:
         # Newest sequence heard of since the current (or the coming) backlog read began.
         self._heard = 0
 
+    @property
+    def cursor(self) -> int | None:
+        """The last sequence that was given to the door (not the one in the browser's hands; the
+        browser tells that itself when it returns). None: the stream has no cursor yet, and begins
+        with the present state."""
+        return self.next - 1 if self.next else self._cursor
+
+    @property
+    def delivered(self) -> int:
+        """How many events and signals were given to the door so far."""
+        return self._delivered + self.next
+
     def offer(self, sequence: int, frame: bytes) -> Offer:
         """Deliver an event, whose bytes in a stream are `frame`; drop it as a repeat, or fall
         behind."""
+        if sequence == self.next:
+            self.next = sequence + 1
+            return READY
         if self.state is not LIVE:
             return self._offer_away(sequence)
-        if self.sink is None:
-            return self._offer_mailbox(sequence, frame)
-        cursor = self.cursor
-        assert cursor is not None, "a live subscriber has a cursor"
-        if sequence != cursor + 1:
-            return self._offer_out_of_turn(sequence, cursor)
-        self.cursor = sequence
-        self.delivered += 1
-        return READY
-
-    def _offer_mailbox(self, sequence: int, frame: bytes) -> Offer:
         newest, mailbox = self._placed, self._mailbox
         if sequence != newest + 1:
             return self._offer_out_of_turn(sequence, newest)
@@ -179,8 +149,8 @@ class Subscriber:
         mailbox = self._mailbox
         if self.state is not LIVE or (mailbox and len(mailbox) >= MAILBOX_SIGNALS):
             return Offer.MISSED
-        if self.sink is not None:
-            self.delivered += 1
+        if self.next:
+            self._delivered += 1
             return READY
         self._newest = self._placed
         self._mailbox = [*(mailbox or ()), signal.frame]
@@ -209,10 +179,17 @@ class Subscriber:
         self._fall_behind(newest)
 
     def _fall_behind(self, newest: int) -> None:
-        self.state = BEHIND
-        self._mailbox = None
+        self._no_longer_live(BEHIND)
         self._heard = newest
         self.ring()
+
+    def _no_longer_live(self, state: State) -> None:
+        self.state = state
+        self._mailbox = None
+        if self.next:
+            self._cursor = self.next - 1
+            self._delivered += self.next
+            self.next = 0
 
     def short_of(self, last_sequence: int) -> bool:
         """Whether a recipient at `last_sequence` has events that this stream neither holds
@@ -225,9 +202,13 @@ class Subscriber:
         if not mailbox:
             return []
         self._mailbox = None
-        self.cursor = self._newest
-        self.delivered += len(mailbox)
+        self._cursor = self._newest
+        self._delivered += len(mailbox)
         return mailbox
+
+    def gave_backlog(self, events: int) -> None:
+        """The door gives so many events of a backlog."""
+        self._delivered += events
 
     def begin_catch_up(self) -> int | None:
         """The cursor to read the backlog from; None when the present state is wanted.
@@ -250,30 +231,32 @@ class Subscriber:
         """
         if self.state is not BEHIND:
             return self.state is LIVE
-        self.cursor = cursor
-        if complete and self._heard <= cursor:
-            self.state = LIVE
-            return True
-        return False
+        self._cursor = cursor
+        if not complete or self._heard > cursor:
+            return False
+        self.state = LIVE
+        if self.sink is not None:
+            self.next = cursor + 1
+            self._delivered -= self.next
+        return True
 
     def restart(self, floor: int) -> None:
         """The cursor is not of this log (too old, or from the future): begin as without one,
         now that the recipient's newest sequence is `floor`."""
         if self.state is BEHIND:
-            self.cursor, self.floor = None, floor
+            self._cursor, self.floor = None, floor
 
     def fail(self) -> None:
         """The sink has raised: the stream is over. What else is ready for it must not be written,
         for it would come after a hole, and what its browser has nobody knows."""
         self.sink = NOWHERE
-        self.cursor = None
         self.close(Ending.FAILED)
+        self._cursor = None
 
     def close(self, ending: Ending) -> None:
         """The stream is over: nothing more is kept and every offer is dropped."""
         if self.state is CLOSED:
             return
-        self.state = CLOSED
+        self._no_longer_live(CLOSED)
         self.ending = ending
-        self._mailbox = None
         self.ring()

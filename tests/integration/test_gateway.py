@@ -17,7 +17,8 @@ from notifier.gateway_connection import Connection
 from notifier.gateway_request import OneRequest
 from notifier.notifications import New
 from notifier.signed_in import SignedIn
-from notifier.subscriber import LIVE, Subscriber
+from notifier.states import LIVE
+from notifier.subscriber import Subscriber
 from tests.integration.conftest import add_people
 from tests.patience import until
 

@@ -1,6 +1,6 @@
 """A small world for one stream: a log, a bus that loses, a door that is slow, and a browser.
 
-The Subscriber, the frames and the door's bookkeeping are the real ones; the log answers as
+The hub, the Subscriber, the frames and the door's bookkeeping are the real ones; the log answers as
 `notifications.backlogs` does, and the bus does whatever a history says.
 """
 
@@ -10,10 +10,14 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from notifier import sse
-from notifier.events import SEQUENCE_MAX, Event, Signal
+from notifier.audience import Audience
+from notifier.bus import MemoryBus
+from notifier.events import SEQUENCE_MAX, Event, Happened, Signal, to_bus
+from notifier.hub import Hub
 from notifier.notifications import Backlog
+from notifier.states import Ending, State
 from notifier.stream import caught_up
-from notifier.subscriber import MAILBOX_EVENTS, Ending, Offer, State, Subscriber
+from notifier.subscriber import MAILBOX_EVENTS, Subscriber
 from tests.event_source import EventSource
 
 # Small, so that short histories meet their edges; the real ones are 200 and 1000.
@@ -132,6 +136,7 @@ class World:
 
     def __init__(self, *, sink: bool) -> None:
         self.sink = _Wire(self) if sink else None
+        self.hub = Hub(MemoryBus(), streams_per_person=1)
         self.log = Log()
         self.page = Page()
         self.bus_is_up = True
@@ -163,15 +168,11 @@ class World:
             self.in_flight.pop(which % len(self.in_flight))
 
     def garbage(self, which: int) -> None:
-        impossible = SEQUENCE_MAX - which
-        frame = Event(1, impossible, "message", "garbage", 0.0).frame
-        self._write_if_ready(self.subscriber.offer(impossible, frame), frame)
+        self._hears(Event(1, SEQUENCE_MAX - which, "message", "garbage", 0.0))
 
     def signal(self, number: int) -> None:
         if self.bus_is_up:
-            signal = Signal.make(1, SIGNAL, number, 1.0)
-            self._write_if_ready(self.subscriber.offer_signal(signal), signal.frame)
-            self._bounded()
+            self._hears(Signal.make(1, SIGNAL, number, 1.0))
 
     def bus_goes(self) -> None:
         self.bus_is_up = False
@@ -188,14 +189,14 @@ class World:
 
     def _offer(self, event: Event) -> None:
         self.heard_before.append(event)
-        self._write_if_ready(self.subscriber.offer(event.sequence, event.frame), event.frame)
-        self._bounded()
+        self._hears(event)
 
-    def _write_if_ready(self, offer: Offer, frame: bytes) -> None:
-        """As the hub does."""
-        if offer is Offer.READY:
-            assert self.subscriber.sink is not None
-            self.subscriber.sink.write(frame)
+    def _hears(self, *happened: Happened) -> None:
+        """The bus brings this in one message."""
+        audience = Audience(1)
+        audience.subscribers = (self.subscriber,)
+        self.hub.received([(audience, message) for message in to_bus(happened)])
+        self._bounded()
 
     def _bounded(self) -> None:
         mailbox = self.subscriber._mailbox or []

@@ -6,12 +6,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from notifier.endings import LINES_MOST, Endings
-from notifier.subscriber import Ending, Subscriber
+from notifier.states import Ending
+from notifier.subscriber import Subscriber
 
 
 def over(ending: Ending | None, began_at: float = 100.0, delivered: int = 3) -> Subscriber:
     subscriber = Subscriber(7, 1, 0, lambda: None)
-    subscriber.began_at, subscriber.delivered = began_at, delivered
+    subscriber.began_at = began_at
+    subscriber.gave_backlog(delivered)
     if ending is not None:
         subscriber.close(ending)
     return subscriber

@@ -206,6 +206,7 @@ def numbered(
         numbered() + b"\n",
         numbered() + b"\n\n",
         numbered() + b": comment",
+        numbered()[:-1] + b": comment\n",
         numbered(data=b"data: " + b"x" * BUS_MESSAGE_MAX_BYTES),
         *(
             b"event: signed_out\ndata: %b\n\n" % json

@@ -25,7 +25,8 @@ from notifier.events import (
 )
 from notifier.hub import Hub
 from notifier.lateness import MEASURED_EACH, MEASURED_MOST, UNREAD_MOST
-from notifier.subscriber import Ending, State, Subscriber
+from notifier.states import Ending, State
+from notifier.subscriber import Subscriber
 
 OPERATING = Path(__file__).parents[2] / "docs" / "operating.md"
 
@@ -125,8 +126,7 @@ async def test_leaving_gives_everything_back_once(hub: Hub) -> None:
 
 
 async def test_who_has_left_is_known_with_what_they_were_told(hub: Hub) -> None:
-    first, second = joined(hub, 1), joined(hub, 1)
-    second.cursor = 7
+    first, second = joined(hub, 1), joined(hub, 1, cursor=7)
     hub.leave(first)
     assert hub.left == {}, "another page of theirs is open"
     hub.leave(second)

@@ -13,7 +13,7 @@ PACKAGE = CHECKOUT / "notifier"
 ROOMS = """
 paths languages errors redis_addresses vapid settings logs
 addresses figures kernel_timer pulse events lateness sse headers http1
-sink subscriber audience endings
+sink states subscriber audience endings
 together sqlite_driver models one_of sqlite_trips database schema pages texts avatar
 passwords accounts signed_in sign_ins devices cookies
 pruning notifications numbering

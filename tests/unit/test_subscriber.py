@@ -11,14 +11,8 @@ from hypothesis import strategies as st
 
 from notifier.events import SEQUENCE_MAX, Event, Signal
 from notifier.sink import NOWHERE, Sink
-from notifier.subscriber import (
-    MAILBOX_EVENTS,
-    MAILBOX_SIGNALS,
-    Ending,
-    Offer,
-    State,
-    Subscriber,
-)
+from notifier.states import Ending, Offer, State
+from notifier.subscriber import MAILBOX_EVENTS, MAILBOX_SIGNALS, Subscriber
 from tests.unit.histories import World
 
 # Hypothesis looks for the shortest history that fails, which costs it some time for each; as
@@ -190,6 +184,24 @@ def test_a_door_that_can_write_is_told_what_to_write_and_has_no_mailbox() -> Non
     assert door.subscriber.offer(*event(9)) is Offer.GAP
     assert (door.subscriber.state, door.rung) == (State.BEHIND, 1)
     assert door.subscriber.begin_catch_up() == 7
+
+
+def test_a_stream_knows_how_much_it_was_given() -> None:
+    subscriber = Door(sink=NOWHERE).subscriber
+    assert subscriber.delivered == 0
+    for _ in range(2):
+        subscriber.offer(*event(6))
+    subscriber.offer_signal(SIGNAL)
+    assert subscriber.delivered == 2, "a repeat is not given"
+    subscriber.fall_behind(9)
+    subscriber.begin_catch_up()
+    subscriber.gave_backlog(3)
+    assert subscriber.delivered == 5
+    subscriber.caught_up(9, complete=True)
+    subscriber.offer(*event(10))
+    assert subscriber.delivered == 6
+    subscriber.close(Ending.LEFT)
+    assert (subscriber.cursor, subscriber.delivered) == (10, 6)
 
 
 @pytest.mark.parametrize("sequence", [8, 1_000, SEQUENCE_MAX])
