@@ -18,9 +18,10 @@ import structlog
 from notifier import notifications, pruning, pushes, sign_ins, signed_in
 from notifier.addresses import Addresses
 from notifier.bus import Bus, MemoryBus
+from notifier.bus_messages import to_bus
 from notifier.database import Database
 from notifier.errors import Unavailable
-from notifier.events import Happened, Signal, to_bus
+from notifier.events import Happened, Signal
 from notifier.hub import LINGER_SECONDS, Hub
 from notifier.notifications import Backlog, ReadFrom
 from notifier.pulse import PULSE_SECONDS, Pulse

@@ -115,8 +115,9 @@ class RedisListener(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.heard = True
-        reader, kind, channels = self._reader, self._kind, self._channels
-        # Thousands a second are messages: no call of ours for each of them.
+        # Thousands a second are messages: no call of ours for each of them. `tell`, because what is
+        # called on `self` and is no method of it is looked for by name in CPython 3.11.
+        reader, kind, channels, tell = self._reader, self._kind, self._channels, self._messages
         messages: list[tuple[Audience, bytes]] = []
         try:
             reader.feed(data)
@@ -130,13 +131,13 @@ class RedisListener(asyncio.Protocol):
                     continue
                 if messages:
                     # In the order in which Redis said it all.
-                    self._messages(messages)
+                    tell(messages)
                     messages = []
                 self._reply(reply)
         except hiredis.ProtocolError as error:
             self._over(f"no Redis protocol: {error}")
         if messages:
-            self._messages(messages)
+            tell(messages)
 
     def _reply(self, reply: Any) -> None:
         if type(reply) is list and len(reply) == 3:

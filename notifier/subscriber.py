@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from notifier.bus_messages import sequence_told, told
 from notifier.events import SEQUENCE_MAX, Signal
 from notifier.sink import NOWHERE, Sink
 from notifier.states import BEHIND, CLOSED, HEARD, LIVE, READY, TAKEN, Ending, Offer, State
@@ -38,8 +39,9 @@ class Subscriber:
 
     A door that can write at any moment needs no mailbox and no ring: it gives a `sink`. What is
     offered then is `READY`: the cursor has moved, and who offered it writes it to the sink, in the
-    order of the offers and before the loop's next turn. The one event that would be ready is the
-    `next`; there is none (0) while the stream is not live, and none ever for a mailbox.
+    order of the offers and before the loop's next turn. Such a stream has its cursor, while it is
+    live, in `told`, as the bus writes it: the event that follows that is ready, and has been told
+    with its own number in `told`. Else it is None, and for a mailbox always.
     A door whose socket takes no more makes the stream fall behind.
     """
 
@@ -53,13 +55,13 @@ class Subscriber:
         "catch_ups",
         "ending",
         "floor",
-        "next",
         "recipient_id",
         "ring",
         "sign_in_id",
         "sink",
         "spoke_at",
         "state",
+        "told",
     )
 
     def __init__(
@@ -72,9 +74,9 @@ class Subscriber:
     ) -> None:
         self.recipient_id = recipient_id
         self.sign_in_id = sign_in_id
-        # Of a stream with a `next`, what comes before that is its cursor.
+        # Of a stream without `told`.
         self._cursor = cursor
-        self.next = 0
+        self.told: bytes | None = None
         self.ring = ring
         # Not its `write` itself, which would be an object of its own for every stream.
         self.sink = sink
@@ -87,7 +89,7 @@ class Subscriber:
         self.state = BEHIND
         # For the log: when the hub took it in (seconds since the epoch), and what came of it.
         self.began_at = 0.0
-        # Less its `next`, which counts on by itself.
+        # Less its cursor when `told` began, which has counted on since.
         self._delivered = 0
         self.catch_ups = 0
         self._mailbox: list[bytes] | None = None
@@ -101,24 +103,24 @@ class Subscriber:
         """The last sequence that was given to the door (not the one in the browser's hands; the
         browser tells that itself when it returns). None: the stream has no cursor yet, and begins
         with the present state."""
-        return self.next - 1 if self.next else self._cursor
+        return self._cursor if self.told is None else sequence_told(self.told)
 
     @property
     def delivered(self) -> int:
         """How many events and signals were given to the door so far."""
-        return self._delivered + self.next
+        return self._delivered + (0 if self.told is None else sequence_told(self.told))
 
     def offer(self, sequence: int, frame: bytes) -> Offer:
         """Deliver an event, whose bytes in a stream are `frame`; drop it as a repeat, or fall
         behind."""
-        if sequence == self.next:
-            self.next = sequence + 1
-            return READY
         if self.state is not LIVE:
             return self._offer_away(sequence)
         newest, mailbox = self._placed, self._mailbox
         if sequence != newest + 1:
             return self._offer_out_of_turn(sequence, newest)
+        if self.told is not None:
+            self.told = told(sequence)
+            return READY
         if mailbox is None:
             self._mailbox = [frame]
         elif len(mailbox) >= MAILBOX_EVENTS:
@@ -149,7 +151,7 @@ class Subscriber:
         mailbox = self._mailbox
         if self.state is not LIVE or (mailbox and len(mailbox) >= MAILBOX_SIGNALS):
             return Offer.MISSED
-        if self.next:
+        if self.told is not None:
             self._delivered += 1
             return READY
         self._newest = self._placed
@@ -186,10 +188,10 @@ class Subscriber:
     def _no_longer_live(self, state: State) -> None:
         self.state = state
         self._mailbox = None
-        if self.next:
-            self._cursor = self.next - 1
-            self._delivered += self.next
-            self.next = 0
+        if self.told is not None:
+            self._cursor = sequence_told(self.told)
+            self._delivered += self._cursor
+            self.told = None
 
     def short_of(self, last_sequence: int) -> bool:
         """Whether a recipient at `last_sequence` has events that this stream neither holds
@@ -236,8 +238,8 @@ class Subscriber:
             return False
         self.state = LIVE
         if self.sink is not None:
-            self.next = cursor + 1
-            self._delivered -= self.next
+            self.told = told(cursor)
+            self._delivered -= cursor
         return True
 
     def restart(self, floor: int) -> None:

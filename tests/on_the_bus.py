@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from notifier.events import Carried, Event, Heard
+from notifier.bus_messages import Carried, Heard
+from notifier.events import Event
 from tests.event_source import EventSource
 
 

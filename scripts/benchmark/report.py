@@ -53,7 +53,9 @@ def tables(results: Results) -> list[tuple[str, list[Row]]]:
         title = "A stream's beginning in the gateway by itself: no sockets, no Redis, one process"
         found.append((title, _rows(BEGIN_FIGURES, results["begin"], ["gateway"])))
     if results.get("hear"):
-        title = "Hearing: from Redis' bytes to the mailboxes of an event's streams, in one process"
+        title = (
+            "Hearing: from Redis' bytes until an event is given to its streams, one gateway process"
+        )
         found.append((title, _rows(HEAR_FIGURES, results["hear"], ["gateway"])))
     if results.get("send"):
         title = f"Messages, {load['senders']} senders at once, SQLite"

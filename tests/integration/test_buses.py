@@ -13,7 +13,8 @@ from redis.asyncio import Redis
 from notifier import redis_subscriptions
 from notifier.audience import Audience
 from notifier.bus import Bus, MemoryBus
-from notifier.events import Ended, Event, Happened, Signal, from_bus, to_bus
+from notifier.bus_messages import from_bus, to_bus
+from notifier.events import Ended, Event, Happened, Signal
 from notifier.redis_bus import RedisBus
 from tests.patience import until
 from tests.processes import RedisServer

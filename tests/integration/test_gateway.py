@@ -10,8 +10,9 @@ from typing import Any, cast
 import pytest
 
 from notifier import notifications, sse
+from notifier.bus_messages import to_bus
 from notifier.engine import Engine
-from notifier.events import Event, to_bus
+from notifier.events import Event
 from notifier.gateway import LOOKS_AT_ONCE, Gateway
 from notifier.gateway_connection import Connection
 from notifier.gateway_request import OneRequest

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, func, select, text
 
+from notifier.bus_messages import from_bus
 from notifier.drafts import Draft, Sent, draft
 from notifier.engine import Engine
 from notifier.errors import NotFound, Refused, Unavailable
-from notifier.events import Ended, Event, from_bus
+from notifier.events import Ended, Event
 from notifier.messages import (
     MESSAGE,
     MESSAGE_SENT,

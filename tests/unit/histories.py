@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from notifier import sse
 from notifier.audience import Audience
 from notifier.bus import MemoryBus
-from notifier.events import SEQUENCE_MAX, Event, Happened, Signal, to_bus
+from notifier.bus_messages import to_bus
+from notifier.events import SEQUENCE_MAX, Event, Happened, Signal
 from notifier.hub import Hub
 from notifier.notifications import Backlog
 from notifier.states import Ending, State

@@ -13,6 +13,7 @@ import pytest
 from notifier import hub as hub_module
 from notifier.audience import Audience
 from notifier.bus import MemoryBus
+from notifier.bus_messages import to_bus
 from notifier.engine import SWEEP_SECONDS
 from notifier.events import (
     SEQUENCE_MAX,
@@ -21,7 +22,6 @@ from notifier.events import (
     Event,
     Happened,
     Signal,
-    to_bus,
 )
 from notifier.hub import Hub
 from notifier.lateness import MEASURED_EACH, MEASURED_MOST, UNREAD_MOST
@@ -295,6 +295,27 @@ def test_what_a_door_writes_at_once_is_counted_and_measured_once_for_all(hub: Hu
     assert (harry, gitau) == ([event(1, 1).frame], [event(2, 1).frame])
     assert (hub.delivered, sum(hub.lateness.histogram.counts)) == (2, 1)
     assert [one.spoke_at for one in spoke] == [7.0, 7.0]
+
+
+def test_each_stream_of_a_person_is_given_an_event_in_its_own_way(hub: Hub) -> None:
+    written: list[bytes] = []
+    live, behind = written_to(hub, 1, written.append), written_to(hub, 1, written.append)
+    waiting = joined(hub, 1)
+    behind.fall_behind()
+    brings(hub, (1, message(event(1, 1))))
+    assert (written, taken(waiting)) == ([event(1, 1).frame], [event(1, 1).frame])
+    assert [one.cursor for one in (live, behind, waiting)] == [1, 0, 1]
+    brings(hub, (1, message(event(1, 1))))
+    assert hub.counts == {"heard": 2, "repeated": 2}
+
+
+def test_a_stream_that_was_told_an_impossible_number_begins_anew(hub: Hub) -> None:
+    """Only who can write to our Redis, in our own form and at the right moment, gets so far."""
+    stream = written_to(hub, 1, lambda data: None)
+    brings(hub, (1, b"0\0x\0: anything\n\n\0"))
+    brings(hub, (1, message(event(1, 1))))
+    assert stream.state is State.BEHIND
+    assert stream.begin_catch_up() == -1, "which no log has, so it is reset"
 
 
 def test_several_events_and_a_signal_of_one_message_are_written_in_order(hub: Hub) -> None:

@@ -12,7 +12,7 @@ PACKAGE = CHECKOUT / "notifier"
 # a room together: those further right may import those further left.
 ROOMS = """
 paths languages errors redis_addresses vapid settings logs
-addresses figures kernel_timer pulse events lateness sse headers http1
+addresses figures kernel_timer pulse events bus_messages lateness sse headers http1
 sink states subscriber audience endings
 together sqlite_driver models one_of sqlite_trips database schema pages texts avatar
 passwords accounts signed_in sign_ins devices cookies
