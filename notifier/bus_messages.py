@@ -3,11 +3,13 @@
 The bus carries the bytes of a stream: an event has its number in `id`, a signal has none. So
 whoever writes an event to a thousand streams has to read neither its JSON nor its name.
 
-An event that happens alone, as most do, has two numbers before its bytes: of the event that it
-follows, and its own. A stream that was told the former can be given it as it is, and was told the
-latter then: one comparison, and nothing is parsed, for a process that has just woken pays for each
-piece of code it comes to. Each part ends with a NUL, which no frame has. What has the right number
-before it is believed: who can write that to our Redis can tell people anything.
+Events in a row, one or several, as nearly all are, have two numbers before their bytes: of the
+event that they follow, and of the last of them. A stream that was told the former can be given the
+bytes as they are, and was told the latter then: one comparison, and nothing is parsed, for a
+process that has just woken pays for each piece of code it comes to. After the bytes is a mark for
+each event but the first, so that they can be counted. Each part but the last ends with a NUL, which
+no frame has. What has the right number before it is believed: who can write that to our Redis can
+tell people anything.
 """
 
 from __future__ import annotations
@@ -42,8 +44,10 @@ _ENDED = b"event: signed_out"
 # letter. A program has a few dozen; the bound is for garbage that happens to be well-formed.
 CHECKED_NAMES_MOST = 1_000
 _checked: set[bytes] = set()
-# What ends each part of the message of an event alone: before it, its own number, its frame.
+# What ends each part of a message of events in a row but the last: the number before them, the last
+# of theirs, their frames; and what is there for each event but the first.
 PART_END = b"\0"
+_MORE = b"+"
 # `SEQUENCE_MAX` has so many.
 _DIGITS_MOST = 19
 
@@ -62,13 +66,13 @@ Heard: TypeAlias = Carried | Ended | Signal
 
 def to_bus(happened: Sequence[Happened]) -> list[bytes]:
     """The bus messages for what happened to one recipient, in order: their bytes in a stream, with
-    two numbers before those of an event alone (see the module).
+    more around those of events in a row (see the module).
 
     The end of sign-ins is a `signed_out` with an array of their numbers. It is one message unless
     that would pass `BUS_MESSAGE_MAX_BYTES`, beyond which nobody reads it.
     """
-    if len(happened) == 1 and isinstance(event := happened[0], Event):
-        return [b"%d\0%d\0%b\0" % (event.sequence - 1, event.sequence, event.frame)]
+    if in_a_row := _row(happened):
+        return [in_a_row]
     messages: list[bytes] = []
     frames: list[bytes] = []
     size = 0
@@ -80,6 +84,24 @@ def to_bus(happened: Sequence[Happened]) -> list[bytes]:
             frames, size = [], len(frame)
         frames.append(frame)
     return [*messages, b"".join(frames)] if frames else messages
+
+
+def _row(happened: Sequence[Happened]) -> bytes:
+    """The message of events in a row; b"" if it is anything else, or would be too large."""
+    frames: list[bytes] = []
+    before = last = 0
+    for one in happened:
+        if not isinstance(one, Event) or (frames and one.sequence != last + 1):
+            return b""
+        if not frames:
+            before = one.sequence - 1
+        last = one.sequence
+        frames.append(one.frame)
+    if not frames:
+        return b""
+    parts = (told(before), told(last), b"".join(frames), _MORE * (len(frames) - 1))
+    message = PART_END.join(parts)
+    return message if len(message) <= BUS_MESSAGE_MAX_BYTES else b""
 
 
 def _ended(ended: Ended) -> bytes:
@@ -98,12 +120,12 @@ def from_bus(recipient_id: int, message: bytes) -> list[Heard]:
     if _CARRIAGE_RETURN in message:
         # It ends a line in a stream, and none of ours has one.
         raise ValueError("no frames of ours")
-    before, end, alone = message.partition(PART_END)
-    return [_alone(before, alone)] if end else _frames(recipient_id, message)
+    before, end, rest = message.partition(PART_END)
+    return _in_a_row(recipient_id, before, rest) if end else _frames(recipient_id, message)
 
 
 def told(sequence: int) -> bytes:
-    """A number as the message of an event alone has it."""
+    """A number as a message of events in a row has it."""
     return b"%d" % sequence
 
 
@@ -117,15 +139,17 @@ def sequence_told(number: bytes) -> int:
     return -1
 
 
-def _alone(before: bytes, alone: bytes) -> Carried:
-    number, frame, rest = alone.split(PART_END)
-    line, name, data, gap, end = frame.split(b"\n")
-    if rest or gap or end or line[4:] != number:
-        raise ValueError("not an event alone")
-    event = _event(line, name, data, frame)
-    if before != told(event.sequence - 1):
-        raise ValueError("an event that follows another than the one before it")
-    return event
+def _in_a_row(recipient_id: int, before: bytes, rest: bytes) -> list[Heard]:
+    last, frames, more = rest.split(PART_END)
+    heard = _frames(recipient_id, frames)
+    at = sequence_told(before)
+    for one in heard:
+        at += 1
+        if not isinstance(one, Carried) or one.sequence != at:
+            raise ValueError("no events in a row")
+    if last != told(at) or more != _MORE * (len(heard) - 1):
+        raise ValueError("not the events that it says")
+    return heard
 
 
 def _frames(recipient_id: int, message: bytes) -> list[Heard]:
@@ -139,10 +163,6 @@ def _by_line(recipient_id: int, lines: list[bytes], frame: bytes) -> Heard:
     if len(lines) != 3:
         return _besides(recipient_id, lines)
     number, name, data = lines
-    return _event(number, name, data, frame)
-
-
-def _event(number: bytes, name: bytes, data: bytes, frame: bytes) -> Carried:
     digits = number[4:]
     if number[:4] != _ID or not digits.isdigit() or data[:6] != _DATA:
         raise ValueError("not an event")

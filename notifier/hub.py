@@ -110,17 +110,19 @@ class Hub:
                 self.counts["nobody"] += 1
                 continue
             try:
-                before, number, frame, _ = message.split(PART_END)
+                before, last, frames, more = message.split(PART_END)
             except ValueError:
                 self._offer_each(audience.recipient_id, subscribers, message, ready)
                 continue
-            # An event alone, for streams that are written to at once: the common way, with as few
+            # Events in a row, for streams that are written to at once: the common way, with as few
             # steps as there can be. What `offer` does is done by one comparison.
             others: tuple[Subscriber, ...] | None = None
             for subscriber in subscribers:
                 if before == subscriber.told:
-                    subscriber.told = number
-                    ready.append((subscriber, frame))
+                    subscriber.told = last
+                    ready.append((subscriber, frames))
+                    if more:
+                        self.delivered += len(more)
                 else:
                     others = (*(others or ()), subscriber)
             if others is not None:

@@ -77,13 +77,22 @@ def test_what_only_looks_like_an_event_has_no_time(json: bytes) -> None:
     assert happened_at(b"id: 3\nevent: message\ndata: %b\n\n" % json) is None
 
 
-@given(events)
-def test_an_event_alone_says_what_it_follows_and_what_it_is(event: Event) -> None:
-    (message,) = to_bus([event])
-    parts = message.split(PART_END)
-    assert parts == [told(event.sequence - 1), told(event.sequence), event.frame, b""]
-    # As one of several, and as releases before had it.
-    assert from_bus(7, event.frame) == from_bus(7, message)
+@given(events, st.integers(1, 5))
+def test_events_in_a_row_say_what_they_follow_and_what_is_told_then(
+    first: Event, many: int
+) -> None:
+    at = min(first.sequence, SEQUENCE_MAX - many)
+    row = [Event(7, at + n, first.name, first.payload, first.timestamp) for n in range(many)]
+    (message,) = to_bus(row)
+    frames = b"".join(event.frame for event in row)
+    assert message.split(PART_END) == [
+        told(at - 1),
+        told(row[-1].sequence),
+        frames,
+        b"+" * (many - 1),
+    ]
+    # Without numbers, as the release before had it.
+    assert from_bus(7, frames) == from_bus(7, message)
 
 
 @given(st.integers(0, SEQUENCE_MAX))
@@ -216,14 +225,19 @@ def test_garbage_is_refused(message: bytes) -> None:
 
 FRAME = numbered()
 ALONE = b"2\x003\0" + FRAME + b"\0"
+ROW = b"2\x004\0" + FRAME + numbered(b"id: 4") + b"\0+"
 
 
 @pytest.mark.parametrize(
     "message",
     [
-        *(number + b"\x003\0" + FRAME + b"\0" for number in (*NUMBERS[:-2], b"1", b"3", b"02")),
+        *(number + b"\x003\0" + FRAME + b"\0" for number in (*NUMBERS, b"1", b"3", b"02")),
         *(b"2\0" + number + b"\0" + FRAME + b"\0" for number in (*NUMBERS, b"2", b"4", b"03")),
         *(ALONE[:end] for end in range(len(ALONE))),
+        *(ALONE + more for more in (b"+", b"++", b"-")),
+        *(ROW[:-1] + more for more in (b"", b"++", b"x")),
+        ROW.replace(b"id: 3", b"id: 4"),
+        ROW.replace(b"id: 4", b"id: 5"),
         ALONE[1:],
         ALONE + ALONE,
         ALONE + b"3",
@@ -235,7 +249,7 @@ ALONE = b"2\x003\0" + FRAME + b"\0"
         b"2\x003\0" + FRAME[:-2] + b"x" * BUS_MESSAGE_MAX_BYTES + b"\n\n\0",
     ],
 )
-def test_what_only_looks_like_an_event_alone_is_refused(message: bytes) -> None:
+def test_what_only_looks_like_events_in_a_row_is_refused(message: bytes) -> None:
     with pytest.raises(ValueError):
         from_bus(7, message)
 

@@ -297,6 +297,15 @@ def test_what_a_door_writes_at_once_is_counted_and_measured_once_for_all(hub: Hu
     assert [one.spoke_at for one in spoke] == [7.0, 7.0]
 
 
+def test_events_in_a_row_are_written_in_one_go_and_each_is_counted(hub: Hub) -> None:
+    harry: list[bytes] = []
+    stream = written_to(hub, 1, harry.append)
+    row = [event(1, number) for number in (1, 2, 3)]
+    brings(hub, (1, message(*row)), (1, message(event(1, 4))))
+    assert harry == [b"".join(one.frame for one in row), event(1, 4).frame]
+    assert (stream.cursor, stream.delivered, hub.delivered) == (4, 4, 4)
+
+
 def test_each_stream_of_a_person_is_given_an_event_in_its_own_way(hub: Hub) -> None:
     written: list[bytes] = []
     live, behind = written_to(hub, 1, written.append), written_to(hub, 1, written.append)
@@ -341,7 +350,8 @@ def test_a_stream_that_cannot_be_written_to_ends_and_no_other_is_concerned(
     broken = [written_to(hub, 1, fail), written_to(hub, 2, fail)]
     written_to(hub, 1, sound.append)
     signal = Signal.make(1, "typing", {"from": "harry"}, 1.0)
-    brings(hub, (1, message(event(1, 1))), (2, message(event(2, 1), event(2, 2))))
+    two = [(2, message(event(2, number))) for number in (1, 2)]
+    brings(hub, (1, message(event(1, 1))), *two)
     brings(hub, (1, message(event(1, 2), signal)))
     assert sound == [event(1, 1).frame, event(1, 2).frame, signal.frame]
     assert tried == [event(1, 1).frame, event(2, 1).frame], "nothing comes after a hole"
