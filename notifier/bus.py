@@ -8,7 +8,6 @@ something.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Protocol
 
 from notifier.audience import Audience
@@ -17,8 +16,8 @@ from notifier.audience import Audience
 class Receiver(Protocol):
     """Who hears a bus: the hub."""
 
-    def received(self, messages: Sequence[tuple[Audience, bytes]]) -> None:
-        """Messages came in together, each for an audience. Must not wait and must not raise."""
+    def received(self, audience: Audience, message: bytes) -> None:
+        """A message came in for an audience. Must not wait and must not raise."""
 
     def gap(self) -> None:
         """Messages may have been missed: everybody is behind."""
@@ -84,7 +83,7 @@ class MemoryBus:
         self._published += 1
         audience = self._audiences.get(recipient_id)
         if self._receiver is not None and audience is not None:
-            self._receiver.received([(audience, message)])
+            self._receiver.received(audience, message)
 
     def subscribe(self, audience: Audience) -> asyncio.Future[float] | None:
         self._audiences[audience.recipient_id] = audience

@@ -16,7 +16,7 @@ import structlog
 
 from notifier.audience import Audience
 from notifier.bus import Bus
-from notifier.bus_messages import PART_END, from_bus
+from notifier.bus_messages import PART_END, Heard, from_bus
 from notifier.endings import Endings
 from notifier.events import Ended, Event, Signal
 from notifier.lateness import Lateness
@@ -53,7 +53,7 @@ class Hub:
     def has_room(self, recipient_id: int) -> bool:
         """Whether a person may open one more stream in this process."""
         audience = self._audiences.get(recipient_id)
-        return audience is None or len(audience.subscribers) < self._streams_per_person
+        return audience is None or sum(1 for _ in audience) < self._streams_per_person
 
     def join(self, subscriber: Subscriber) -> asyncio.Future[float] | None:
         """Take a stream in. Only once the returned future is done (None: at once) may its
@@ -62,7 +62,7 @@ class Hub:
         audience = self._audiences.get(recipient_id)
         if audience is None:
             audience = self._audiences[recipient_id] = Audience(recipient_id)
-        audience.subscribers = (*audience.subscribers, subscriber)
+        audience.add(subscriber)
         self.streams += 1
         subscriber.began_at = time()
         self._leaving.pop(recipient_id, None)
@@ -72,15 +72,13 @@ class Hub:
         """Let a stream go; harmless when it is gone already."""
         recipient_id = subscriber.recipient_id
         audience = self._audiences.get(recipient_id)
-        if audience is None or subscriber not in audience.subscribers:
+        if audience is None or not audience.remove(subscriber):
             return
-        rest = tuple(other for other in audience.subscribers if other is not subscriber)
-        audience.subscribers = rest
         self.streams -= 1
         if subscriber.sign_in_id:
             # One without was refused before it began.
             self.endings.ended(subscriber, time())
-        if rest:
+        if audience.first is not None:
             return
         at = asyncio.get_running_loop().time() + LINGER_SECONDS
         self._leaving[recipient_id] = at, subscriber.cursor or 0
@@ -99,77 +97,73 @@ class Hub:
 
     # -- the bus's receiver ----------------------------------------------------------------
 
-    def received(self, messages: Sequence[tuple[Audience, bytes]]) -> None:
+    def received(self, audience: Audience, message: bytes) -> None:
         """Offer what came in to every stream of its audience; garbage is dropped, counted."""
-        # Written when all is offered: a system call leaves the core's caches full of the kernel's
-        # things, and code that runs again after one is slow.
-        ready: list[tuple[Subscriber, bytes]] = []
-        for audience, message in messages:
-            subscribers = audience.subscribers
-            if not subscribers:
-                self.counts["nobody"] += 1
-                continue
-            try:
-                before, last, frames, more = message.split(PART_END)
-            except ValueError:
-                self._offer_each(audience.recipient_id, subscribers, message, ready)
-                continue
-            # Events in a row, for streams that are written to at once: the common way, with as few
-            # steps as there can be. What `offer` does is done by one comparison.
-            others: tuple[Subscriber, ...] | None = None
-            for subscriber in subscribers:
-                if before == subscriber.told:
-                    subscriber.told = last
-                    ready.append((subscriber, frames))
-                    if more:
-                        self.delivered += len(more)
-                else:
-                    others = (*(others or ()), subscriber)
-            if others is not None:
-                self._offer_each(audience.recipient_id, others, message, ready)
-        now = self.now
-        for subscriber, frame in ready:
-            subscriber.spoke_at = now
-            try:
-                # Who has none is never ready.
-                subscriber.sink.write(frame)  # type: ignore[union-attr]
-            except Exception:
-                # Its browser comes back with its own cursor, and no other is concerned.
-                log.exception("stream_failed", recipient_id=subscriber.recipient_id)
-                subscriber.fail()
-        if ready:
-            # What `wrote` does, without a call.
-            self.delivered += len(ready)
-            if self.delivered >= self.lateness.next_at:
-                self.lateness.wrote(ready[0][1], self.delivered)
-
-    def _offer_each(
-        self,
-        recipient_id: int,
-        subscribers: tuple[Subscriber, ...],
-        message: bytes,
-        ready: list[tuple[Subscriber, bytes]],
-    ) -> None:
-        """Offer everything in a message, whatever it is."""
+        subscriber = audience.first
+        if subscriber is None:
+            self.counts["nobody"] += 1
+            return
         try:
-            heard = from_bus(recipient_id, message)
+            before, last, frames, more = message.split(PART_END)
+        except ValueError:
+            # No events in a row. No stream was told this, for no part can have it.
+            before = last = frames = more = PART_END
+        heard: list[Heard] | None = None
+        while subscriber is not None:
+            if before == subscriber.told:
+                # Events in a row, for a stream that is written to at once: the common way, with as
+                # few steps as there can be. What `offer` does is done by one comparison.
+                subscriber.told, ready = last, frames
+                if more:
+                    self.delivered += len(more)
+            else:
+                if heard is None:
+                    heard = self._heard(audience.recipient_id, message)
+                ready = self._offer(subscriber, heard)
+            if ready:
+                subscriber.spoke_at = self.now
+                try:
+                    # Who has none is never ready.
+                    subscriber.sink.write(ready)  # type: ignore[union-attr]
+                except Exception:
+                    # Its browser comes back with its own cursor, and no other is concerned.
+                    log.exception("stream_failed", recipient_id=subscriber.recipient_id)
+                    subscriber.fail()
+                # What `wrote` does, without a call.
+                self.delivered = delivered = self.delivered + 1
+                if delivered >= self.lateness.next_at:
+                    self.lateness.wrote(ready, delivered)
+            subscriber = subscriber.next
+
+    def _heard(self, recipient_id: int, message: bytes) -> list[Heard]:
+        """Everything in a message, whatever it is; nothing, if it is garbage."""
+        try:
+            return from_bus(recipient_id, message)
         except ValueError as error:
             self._garbage(error)
-            return
+            return []
+
+    def _offer(self, subscriber: Subscriber, heard: list[Heard]) -> bytes:
+        """Offer all of it, in order. Returns what is to be written, of which one is not counted."""
+        ready: list[bytes] = []
         for one in heard:
             if isinstance(one, Ended):
-                self._end(subscribers, one)
+                # One that is still looking up its sign-in (0) cannot know whether it is meant.
+                if not subscriber.sign_in_id or subscriber.sign_in_id in one.sign_in_ids:
+                    subscriber.close(Ending.SIGNED_OUT)
                 continue
-            for subscriber in subscribers:
-                if isinstance(one, Signal):
-                    offer = subscriber.offer_signal(one)
-                    self.counts["signals"] += offer is TAKEN or offer is READY
-                else:
-                    offer = subscriber.offer(one.sequence, one.frame)
-                if offer is READY:
-                    ready.append((subscriber, one.frame))
-                elif offer is not TAKEN:
-                    self.counts[offer.value] += 1
+            if isinstance(one, Signal):
+                offer = subscriber.offer_signal(one)
+                self.counts["signals"] += offer is TAKEN or offer is READY
+            else:
+                offer = subscriber.offer(one.sequence, one.frame)
+            if offer is READY:
+                ready.append(one.frame)
+            elif offer is not TAKEN:
+                self.counts[offer.value] += 1
+        if ready:
+            self.delivered += len(ready) - 1
+        return b"".join(ready)
 
     def _garbage(self, error: ValueError) -> None:
         self.counts["garbage"] += 1
@@ -200,17 +194,11 @@ class Hub:
             if event.timestamp >= subscriber.began_at:
                 self.lateness.seen(now - event.timestamp)
 
-    def _end(self, subscribers: tuple[Subscriber, ...], ended: Ended) -> None:
-        for subscriber in subscribers:
-            # One that is still looking up its sign-in (0) cannot know whether it is meant.
-            if not subscriber.sign_in_id or subscriber.sign_in_id in ended.sign_in_ids:
-                subscriber.close(Ending.SIGNED_OUT)
-
     # -- for reconcile, drain and the metrics ----------------------------------------------
 
     def __iter__(self) -> Iterator[Subscriber]:
         for audience in list(self._audiences.values()):
-            yield from audience.subscribers
+            yield from audience
 
     @property
     def recipients(self) -> int:

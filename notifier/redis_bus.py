@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 
 import structlog
 from redis.exceptions import RedisError
@@ -44,7 +44,7 @@ class RedisBus:
         self._prefix = f"{prefix}:".encode()
         self._receiver: Receiver | None = None
         # The receiver's own, without a function of ours in between (see `Gateway.ring_for`).
-        self.heard: Callable[[Sequence[tuple[Audience, bytes]]], None] = _nobody
+        self.heard: Callable[[Audience, bytes], None] = _nobody
         self._nodes: dict[Node, RedisNode] = {}
         # Channels that no node has at the moment, and messages that a node has sent back.
         self._homeless: dict[bytes, Audience] = {}
@@ -124,14 +124,12 @@ class RedisBus:
     def undelivered(self, messages: list[Message]) -> None:
         """This process's own streams hear them all the same, the others by reconcile."""
         self._counts["publish_failed"] += len(messages)
-        ours = []
         for channel, data in messages:
             node = self._home(channel)
             channels = self._homeless if node is None else node.subscriptions.channels
             audience = channels.get(channel)
             if audience is not None:
-                ours.append((audience, data))
-        self.heard(ours)
+                self.heard(audience, data)
 
     def misdirected(self, messages: list[Message]) -> None:
         self._returned += messages
@@ -220,7 +218,7 @@ class RedisBus:
         self.gap()
 
 
-def _nobody(messages: Sequence[tuple[Audience, bytes]]) -> None:
+def _nobody(audience: Audience, message: bytes) -> None:
     """Nobody listens yet, or any more."""
 
 

@@ -12,7 +12,7 @@ import asyncio
 import random
 import secrets
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import structlog
@@ -43,8 +43,8 @@ class Owner(Protocol):
     """Who is told by a node: the bus. Nothing here may wait or raise."""
 
     @property
-    def heard(self) -> Callable[[Sequence[tuple[Audience, bytes]]], None]:
-        """Called with messages that came in together, each for an audience."""
+    def heard(self) -> Callable[[Audience, bytes], None]:
+        """Called with each message that came in, and its audience."""
 
     def gap(self) -> None:
         """Messages may have been missed."""

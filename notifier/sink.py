@@ -10,11 +10,3 @@ class Sink(Protocol):
 
     def write(self, data: bytes, /) -> object:
         """Take `data`. Must not wait; who raises is written to no more."""
-
-
-class _Nowhere:
-    def write(self, data: bytes) -> None:
-        """Nobody reads it."""
-
-
-NOWHERE: Sink = _Nowhere()

@@ -20,7 +20,7 @@ from collections.abc import Callable
 
 from notifier.bus_messages import sequence_told, told
 from notifier.events import SEQUENCE_MAX, Signal
-from notifier.sink import NOWHERE, Sink
+from notifier.sink import Sink
 from notifier.states import BEHIND, CLOSED, HEARD, LIVE, READY, TAKEN, Ending, Offer, State
 
 # Events of one stream that wait for its socket. A browser that lags by more reads the table
@@ -39,7 +39,7 @@ class Subscriber:
 
     A door that can write at any moment needs no mailbox and no ring: it gives a `sink`. What is
     offered then is `READY`: the cursor has moved, and who offered it writes it to the sink, in the
-    order of the offers and before the loop's next turn. Such a stream has its cursor, while it is
+    order of the offers and before anything else is done. Such a stream has its cursor, while it is
     live, in `told`, as the bus writes it: the event that follows that is ready, and has been told
     with its own number in `told`. Else it is None, and for a mailbox always.
     A door whose socket takes no more makes the stream fall behind.
@@ -55,6 +55,7 @@ class Subscriber:
         "catch_ups",
         "ending",
         "floor",
+        "next",
         "recipient_id",
         "ring",
         "sign_in_id",
@@ -78,6 +79,8 @@ class Subscriber:
         self._cursor = cursor
         self.told: bytes | None = None
         self.ring = ring
+        # The one after it in its audience.
+        self.next: Subscriber | None = None
         # Not its `write` itself, which would be an object of its own for every stream.
         self.sink = sink
         # When the hub last had something written (as late as its `now`), for who beats in silence.
@@ -249,9 +252,7 @@ class Subscriber:
             self._cursor, self.floor = None, floor
 
     def fail(self) -> None:
-        """The sink has raised: the stream is over. What else is ready for it must not be written,
-        for it would come after a hole, and what its browser has nobody knows."""
-        self.sink = NOWHERE
+        """The sink has raised: the stream is over, and what its browser has nobody knows."""
         self.close(Ending.FAILED)
         self._cursor = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -30,8 +30,8 @@ class Ear:
     heard: list[tuple[int, bytes]] = field(default_factory=list)
     gaps: int = 0
 
-    def received(self, messages: Sequence[tuple[Audience, bytes]]) -> None:
-        self.heard += [(audience.recipient_id, data) for audience, data in messages]
+    def received(self, audience: Audience, message: bytes) -> None:
+        self.heard.append((audience.recipient_id, message))
 
     def gap(self) -> None:
         self.gaps += 1

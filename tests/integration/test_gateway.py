@@ -74,9 +74,10 @@ async def note(engine: Engine, recipient_id: int) -> None:
 
 
 def brings(gateway: Gateway, *messages: tuple[int, bytes]) -> None:
-    """The bus brings these together, each for a recipient who has a stream."""
+    """The bus brings these, each for a recipient who has a stream."""
     audiences = gateway.hub._audiences
-    gateway.hub.received([(audiences[one], data) for one, data in messages])
+    for one, data in messages:
+        gateway.hub.received(audiences[one], data)
 
 
 def message(recipient_id: int, *sequences: int) -> bytes:

@@ -195,8 +195,9 @@ class World:
     def _hears(self, *happened: Happened) -> None:
         """The bus brings this in one message."""
         audience = Audience(1)
-        audience.subscribers = (self.subscriber,)
-        self.hub.received([(audience, message) for message in to_bus(happened)])
+        audience.add(self.subscriber)
+        for message in to_bus(happened):
+            self.hub.received(audience, message)
         self._bounded()
 
     def _bounded(self) -> None:

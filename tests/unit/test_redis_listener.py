@@ -15,15 +15,12 @@ class Told:
         self.said: list[object] = []
         self.listener = RedisListener(
             {b"a": Audience(1), b"b": Audience(2)},
-            self._messages,
+            lambda audience, data: self.said.append((audience.recipient_id, data)),
             lambda channel: self.said.append(("nobody's", channel)),
             lambda channel: self.said.append(("confirmed", channel)),
             lambda what: self.said.append(("moved", what)),
             lambda reason: self.said.append(("lost", reason)),
         )
-
-    def _messages(self, messages: list[tuple[Audience, bytes]]) -> None:
-        self.said.append([(audience.recipient_id, data) for audience, data in messages])
 
 
 def message(channel: bytes, data: bytes) -> bytes:
@@ -40,23 +37,18 @@ PONG = b"*2\r\n$4\r\npong\r\n$0\r\n\r\n"
 ONE, TWO, THREE = message(b"a", b"1"), message(b"a", b"2"), message(b"b", b"3")
 
 
-async def test_messages_that_come_together_are_told_together() -> None:
+async def test_everything_is_told_in_the_order_in_which_it_came() -> None:
     told = Told()
-    told.listener.data_received(ONE + TWO + THREE)
+    told.listener.data_received(ONE + TWO + CONFIRMED + PONG + THREE)
     told.listener.data_received(ONE)
-    assert told.said == [[(1, b"1"), (1, b"2"), (2, b"3")], [(1, b"1")]]
-
-
-async def test_what_comes_between_messages_is_told_between_them() -> None:
-    told = Told()
-    told.listener.data_received(ONE + CONFIRMED + PONG + THREE)
-    assert told.said == [[(1, b"1")], ("confirmed", b"b"), [(2, b"3")]]
+    said = [(1, b"1"), (1, b"2"), ("confirmed", b"b"), (2, b"3"), (1, b"1")]
+    assert told.said == said
 
 
 async def test_a_message_on_a_channel_of_nobodys_is_no_message_to_anybody() -> None:
     told = Told()
     told.listener.data_received(ONE + message(b"canary", b"") + TWO)
-    assert told.said == [("nobody's", b"canary"), [(1, b"1"), (1, b"2")]]
+    assert told.said == [(1, b"1"), ("nobody's", b"canary"), (1, b"2")]
 
 
 async def test_whether_redis_has_said_anything_is_known() -> None:
@@ -72,11 +64,11 @@ async def test_the_order_holds_wherever_the_bytes_were_cut(cut: int) -> None:
     told, data = Told(), ONE + CONFIRMED + TWO
     told.listener.data_received(data[:cut])
     told.listener.data_received(data[cut:])
-    assert told.said == [[(1, b"1")], ("confirmed", b"b"), [(1, b"2")]]
+    assert told.said == [(1, b"1"), ("confirmed", b"b"), (1, b"2")]
 
 
 async def test_what_was_heard_before_garbage_is_told() -> None:
     told = Told()
     told.listener.data_received(ONE + b"?garbage\r\n")
-    assert [(1, b"1")] in told.said
-    assert any(isinstance(one, tuple) and one[0] == "lost" for one in told.said)
+    assert told.said[0] == (1, b"1")
+    assert any(isinstance(one, tuple) and one[0] == "lost" for one in told.said[1:])

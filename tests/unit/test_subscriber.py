@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifier.events import SEQUENCE_MAX, Event, Signal
-from notifier.sink import NOWHERE, Sink
+from notifier.sink import Sink
 from notifier.states import Ending, Offer, State
 from notifier.subscriber import MAILBOX_EVENTS, MAILBOX_SIGNALS, Subscriber
 from tests.unit.histories import World
@@ -174,8 +174,15 @@ def test_what_was_given_already_is_dropped(sequence: int) -> None:
     assert door.subscriber.take() == frames(6)
 
 
+class Nowhere:
+    """A sink of which only matters that it is there: who offers an event writes it."""
+
+    def write(self, data: bytes) -> None:
+        raise AssertionError("a subscriber writes nothing itself")
+
+
 def test_a_door_that_can_write_is_told_what_to_write_and_has_no_mailbox() -> None:
-    door = Door(sink=NOWHERE)
+    door = Door(sink=Nowhere())
     assert door.subscriber.offer(*event(6)) is Offer.READY
     assert door.subscriber.offer(*event(7)) is Offer.READY
     assert door.subscriber.offer(*event(7)) is Offer.REPEATED
@@ -187,7 +194,7 @@ def test_a_door_that_can_write_is_told_what_to_write_and_has_no_mailbox() -> Non
 
 
 def test_a_stream_knows_how_much_it_was_given() -> None:
-    subscriber = Door(sink=NOWHERE).subscriber
+    subscriber = Door(sink=Nowhere()).subscriber
     assert subscriber.delivered == 0
     for _ in range(2):
         subscriber.offer(*event(6))
