@@ -180,7 +180,7 @@ class Hub:
     # -- what the doors have written -------------------------------------------------------
 
     def wrote(self, count: int, first: bytes) -> None:
-        """A door wrote so many to live streams in one go: the first of them waited longest."""
+        """A door wrote so many to a live stream in one go: the first of them waited longest."""
         self.delivered += count
         if self.delivered >= self.lateness.next_at:
             self.lateness.wrote(first, self.delivered)

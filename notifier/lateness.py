@@ -13,8 +13,7 @@ from time import time
 from notifier.figures import Histogram
 
 # Of the writes between two sweeps (2 s) so many are measured, and beyond them one for so many
-# events: a quiet process tells of every write, and a busy one pays little for it. What a gateway
-# writes in one go, to however many streams, is one.
+# events: a quiet process tells of every write, and a busy one pays little for it.
 MEASURED_MOST = 20
 MEASURED_EACH = 100
 # Measured writes whose time is not read yet; their bytes are kept that long.
