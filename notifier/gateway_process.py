@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import resource
 import socket
 from collections.abc import Callable
@@ -33,7 +34,23 @@ def run(
     settings: Settings, fd: int, ready: Callable[[], None], metrics_fd: int | None = None
 ) -> None:
     """Serve until SIGTERM or SIGINT; `ready` is called once streams are answered."""
+    let_others_finish()
     uvloop.run(_serve(settings, fd, ready, metrics_fd))
+
+
+def let_others_finish() -> None:
+    """When this process is woken, whoever has the core goes on; threads to come inherit it.
+
+    Redis wakes one gateway after the other, and each would interrupt it in the middle of its writes
+    if they share a core: switches there and back, for nothing (docs/bench/profile.md). The price is
+    that on a core which somebody else fills an event waits for the end of a time slice, some
+    milliseconds.
+    """
+    try:
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    except OSError as error:
+        # Some sandboxes do not let a process choose.
+        log.info("scheduling_not_chosen", reason=str(error))
 
 
 def streams_most(settings: Settings) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -303,3 +304,9 @@ async def test_the_gateway_waits_without_a_clock_of_its_loop(guests: Guests, doo
             return len(called) > 4 and int(called[4], 16) & 0xFFFFFFFF == 0xFFFFFFFF
 
         await until(waits_for_ever, "nothing but the kernel's timer wakes it")
+
+
+async def test_a_gateway_that_is_woken_interrupts_nobody(doors: Doors) -> None:
+    batch = os.sched_getscheduler(doors.gateway.pid)
+    assert batch == os.SCHED_BATCH, "the kernel lets whoever has the core go on"
+    assert os.sched_getscheduler(doors.web.pid) == os.SCHED_OTHER
