@@ -187,9 +187,9 @@ async def test_who_comes_back_is_heard_by_the_subscription_that_was_left(
     ],
 )
 def test_garbage_is_dropped_and_counted(hub: Hub, garbage: bytes) -> None:
-    subscriber = joined(hub, 1)
+    subscriber, _ = joined(hub, 1), joined(hub, 1)
     brings(hub, (1, garbage))
-    assert hub.counts["garbage"] == 1
+    assert hub.counts["garbage"] == 1, "once, for however many streams"
     assert subscriber.state is State.LIVE
     brings(hub, (1, message(event(1, 1))))
     assert taken(subscriber) == [event(1, 1).frame]
@@ -216,10 +216,12 @@ def test_a_signal_reaches_who_is_live_and_no_other_recipient(hub: Hub) -> None:
 
 def test_the_end_of_a_sign_in_ends_its_streams_only(hub: Hub) -> None:
     ended, kept, elsewhere = joined(hub, 1, 10), joined(hub, 1, 11), joined(hub, 2, 10)
+    unknown = joined(hub, 1, 0)
     brings(hub, (1, message(event(1, 1), Ended(1, (10, 12)))))
     assert (ended.state, ended.ending) == (State.CLOSED, Ending.SIGNED_OUT)
     assert taken(kept) == [event(1, 1).frame]
     assert kept.state is elsewhere.state is State.LIVE
+    assert unknown.state is State.CLOSED, "still looking up its sign-in, it may be meant"
 
 
 def test_a_gap_makes_everybody_behind(hub: Hub) -> None:
@@ -319,11 +321,15 @@ def test_each_stream_of_a_person_is_given_an_event_in_its_own_way(hub: Hub) -> N
     assert hub.counts == {"heard": 2, "repeated": 2}
 
 
-def test_a_stream_that_was_told_an_impossible_number_begins_anew(hub: Hub) -> None:
+@pytest.mark.parametrize("number", [b"x", b""])
+@pytest.mark.parametrize("more", [[], [Signal.make(1, "typing", {}, 1.0)]])
+def test_a_stream_that_was_told_an_impossible_number_begins_anew(
+    hub: Hub, number: bytes, more: list[Signal]
+) -> None:
     """Only who can write to our Redis, in our own form and at the right moment, gets so far."""
     stream = written_to(hub, 1, lambda data: None)
-    brings(hub, (1, b"0\0x\0: anything\n\n\0"))
-    brings(hub, (1, message(event(1, 1))))
+    brings(hub, (1, b"0\0%b\0: anything\n\n\0" % number))
+    brings(hub, (1, message(event(1, 1), *more)))
     assert stream.state is State.BEHIND
     assert stream.begin_catch_up() == -1, "which no log has, so it is reset"
 

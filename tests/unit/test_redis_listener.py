@@ -59,6 +59,12 @@ async def test_whether_redis_has_said_anything_is_known() -> None:
     assert told.said == []
 
 
+async def test_what_is_no_list_is_no_message() -> None:
+    told = Told()
+    told.listener.data_received(ONE + b":3\r\n$3\r\nabc\r\n$-1\r\n" + TWO + b"-ERR no\r\n")
+    assert told.said == [(1, b"1"), (1, b"2"), ("lost", "ERR no")]
+
+
 @pytest.mark.parametrize("cut", range(1, len(ONE + CONFIRMED + TWO)))
 async def test_the_order_holds_wherever_the_bytes_were_cut(cut: int) -> None:
     told, data = Told(), ONE + CONFIRMED + TWO
