@@ -144,7 +144,8 @@ class Hub:
             return []
 
     def _offer(self, subscriber: Subscriber, heard: list[Heard]) -> bytes:
-        """Offer all of it, in order. Returns what is to be written, of which one is not counted."""
+        """Offer all of it, in order. Returns what is to be written in one go, which counts as one
+        event there; the others in it are counted here."""
         ready: list[bytes] = []
         for one in heard:
             if isinstance(one, Ended):
